@@ -1,0 +1,117 @@
+// Set normalizers: batch, ghost batch, group, instance (and layer norm over H, W, C) are one formula.
+// The (row, channel) pairs of a View are partitioned into sets that share a mean and a variance:
+// `rows_per_set` consecutive rows x `channels_per_set` consecutive channels.
+//
+//   forward    mu_R = mean_R m,  var_R = mean_R v + mean_R (m - mu_R)^2,  rho = 1 / sqrt(var_R + eps)
+//              y = gamma[c] * rho * (x - mu_R) + beta[c]
+//   backward   with M = S * |R|, xc = x - m, D = m - mu_R, G0 = sum_s dy, G1 = sum_s dy * xc,
+//              Q = rho * (G1 + D * G0), P_R = sum_R gamma * G0, Q_R = sum_R gamma * Q:
+//              dx = gamma*rho*dy - rho^2*Q_R/M * xc - rho*P_R/M - rho^2*Q_R/M * D
+//              dgamma[c] = sum_n Q,  dbeta[c] = sum_n G0
+//   M = 1: y = beta and dx = 0, exactly. No elements: parameter gradients 0, running statistics unchanged.
+//
+// Statistics are shifted and merged (never E[x^2] - E[x]^2); the [R, C] steps run in double; the order of
+// every sum is fixed, so results are bit-reproducible. Saved for backward: Moments [3, R, C].
+// Papers: arXiv 1502.03167 (batch), 1705.08741 (ghost batches), 1803.08494 (group), 1607.08022 (instance).
+#pragma once
+
+#include <cstddef>
+
+#include "core/status.h"
+#include "core/view.h"
+
+namespace norm {
+
+// Any of gamma, beta may be null: 1 and 0.
+struct SetNormForward {
+  View view;
+  int64_t rows_per_set = 1;
+  int64_t channels_per_set = 1;
+  double epsilon = 0;
+  const float* x = nullptr;
+  const float* gamma = nullptr;
+  const float* beta = nullptr;
+  float* y = nullptr;
+  Moments moments;
+
+  // Running statistics (batch norm: channels_per_set == 1), null for the others. Sets along the rows
+  // update them one after the other: new = old + update_rate * (value - old), the variance scaled by
+  // M / max(M - 1, 1) first when unbiased. update_rate is 1 - momentum.
+  const float* moving_mean = nullptr;
+  const float* moving_variance = nullptr;
+  float* new_moving_mean = nullptr;
+  float* new_moving_variance = nullptr;
+  double update_rate = 0;
+  bool unbiased = false;
+};
+
+struct SetNormBackward {
+  View view;
+  int64_t rows_per_set = 1;
+  int64_t channels_per_set = 1;
+  double epsilon = 0;
+  const float* dy = nullptr;
+  const float* x = nullptr;
+  const float* gamma = nullptr;
+  Moments moments;
+  float* dx = nullptr;
+  float* dgamma = nullptr;  // [C], null when not wanted
+  float* dbeta = nullptr;   // [C], null when not wanted
+};
+
+// Batch norm at inference: y = gamma * (x - mean) / sqrt(variance + eps) + beta with given [C] statistics.
+struct ChannelAffineForward {
+  View view;
+  double epsilon = 0;
+  const float* x = nullptr;
+  const float* gamma = nullptr;
+  const float* beta = nullptr;
+  const float* mean = nullptr;
+  const float* variance = nullptr;
+  float* y = nullptr;
+};
+
+// dx = gamma*rho*dy; dgamma = sum dy*xhat; dbeta = sum dy; dmean = -gamma*rho*dbeta;
+// dvariance = -0.5 * rho^2 * gamma * dgamma.
+struct ChannelAffineBackward {
+  View view;
+  double epsilon = 0;
+  const float* dy = nullptr;
+  const float* x = nullptr;
+  const float* gamma = nullptr;
+  const float* mean = nullptr;
+  const float* variance = nullptr;
+  float* dx = nullptr;
+  float* dgamma = nullptr;  // each of the four [C] gradients may be null
+  float* dbeta = nullptr;
+  float* dmean = nullptr;
+  float* dvariance = nullptr;
+};
+
+// `workspace` holds at least WorkspaceBytes(args), 256-byte aligned, uninitialised. Arguments are
+// already validated. Moments, y and dx are fully written.
+namespace host {
+size_t WorkspaceBytes(const SetNormForward& args);
+size_t WorkspaceBytes(const SetNormBackward& args);
+size_t WorkspaceBytes(const ChannelAffineForward& args);
+size_t WorkspaceBytes(const ChannelAffineBackward& args);
+Status Run(const SetNormForward& args, void* workspace);
+Status Run(const SetNormBackward& args, void* workspace);
+Status Run(const ChannelAffineForward& args, void* workspace);
+Status Run(const ChannelAffineBackward& args, void* workspace);
+}  // namespace host
+
+// Device pointers; `stream` is a cudaStream_t. Launches only: never synchronises, never allocates.
+// At most three launches each.
+namespace cuda {
+size_t WorkspaceBytes(const SetNormForward& args);
+size_t WorkspaceBytes(const SetNormBackward& args);
+size_t WorkspaceBytes(const ChannelAffineForward& args);
+size_t WorkspaceBytes(const ChannelAffineBackward& args);
+Status Run(const SetNormForward& args, void* workspace, void* stream);
+Status Run(const SetNormBackward& args, void* workspace, void* stream);
+Status Run(const ChannelAffineForward& args, void* workspace, void* stream);
+Status Run(const ChannelAffineBackward& args, void* workspace, void* stream);
+}  // namespace cuda
+
+}  // namespace norm
