@@ -1,0 +1,24 @@
+// What the library counts, and the faults tests may inject. Process-wide, thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/status.h"
+
+namespace norm {
+
+// Launch() (portable.h) asks before every kernel launch: counts it, and returns resource exhausted when a
+// test injected a launch fault.
+Status BeforeLaunch(const char* kernel);
+
+// RunOp and the direct-call allocator ask before every allocation: counts it, or refuses when injected.
+enum class AllocationKind { kOutput, kTemp };
+Status BeforeAllocation(const char* what, AllocationKind kind, size_t bytes);
+// Temporaries and direct-call buffers, for live and peak bytes.
+void AfterAllocation(size_t bytes);
+void AfterFree(size_t bytes);
+
+void CountOpCall(const char* op);
+
+}  // namespace norm
