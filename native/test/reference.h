@@ -1,0 +1,275 @@
+// The definitions of set_norm.h and row_norm.h, word for word in double precision: the oracle of the
+// native tests. Everything is recomputed from the inputs; saved statistics are not read.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "norms/row_norm.h"
+#include "norms/set_norm.h"
+
+namespace norm {
+namespace reference {
+
+using Values = std::vector<double>;
+
+struct SetForward {
+  Values y;
+  Values mean, variance;                // [R, C]: of a pair's own positions, not of its set
+  Values moving_mean, moving_variance;  // [C], empty unless asked for
+};
+
+struct RowForward {
+  Values y;
+  Values mean;      // [rows], zero for rms
+  Values variance;  // [rows], the mean square for rms
+};
+
+struct Backward {
+  Values dx, dgamma, dbeta;
+  Values dmean, dvariance;  // channel affine only
+};
+
+inline double At(const float* values, int64_t index, double otherwise) {
+  return values ? static_cast<double>(values[index]) : otherwise;
+}
+
+inline int64_t Offset(const View& view, int64_t row, int64_t position, int64_t channel) {
+  return view.channels_last ? (row * view.positions + position) * view.channels + channel
+                            : (row * view.channels + channel) * view.positions + position;
+}
+
+// Mean and biased variance over `rows` x all positions x `channels` starting at the given ones.
+struct Statistic {
+  double count = 0;
+  double mean = 0;
+  double variance = 0;
+};
+
+inline Statistic StatisticOf(const View& view, const float* x, int64_t first_row, int64_t rows,
+                             int64_t first_channel, int64_t channels) {
+  Statistic result;
+  result.count = static_cast<double>(rows * channels * view.positions);
+  if (result.count == 0) return result;
+  const auto sum = [&](double center, int power) {
+    double total = 0;
+    for (int64_t r = first_row; r < first_row + rows; ++r) {
+      for (int64_t s = 0; s < view.positions; ++s) {
+        for (int64_t c = first_channel; c < first_channel + channels; ++c) {
+          const double d = x[Offset(view, r, s, c)] - center;
+          total += power == 1 ? d : d * d;
+        }
+      }
+    }
+    return total;
+  };
+  result.mean = sum(0, 1) / result.count;
+  result.mean += sum(result.mean, 1) / result.count;
+  result.variance = sum(result.mean, 2) / result.count;
+  return result;
+}
+
+// Calls f(statistic, first_row, first_channel) for every set, sets along the rows in order.
+template <typename Args, typename F>
+void ForEachSet(const Args& args, F f) {
+  for (int64_t r = 0; r < args.view.rows; r += args.rows_per_set) {
+    for (int64_t c = 0; c < args.view.channels; c += args.channels_per_set) {
+      f(StatisticOf(args.view, args.x, r, args.rows_per_set, c, args.channels_per_set), r, c);
+    }
+  }
+}
+
+// Calls f(offset, row, channel) for every element of a set.
+template <typename Args, typename F>
+void ForEachOfSet(const Args& args, int64_t first_row, int64_t first_channel, F f) {
+  for (int64_t r = first_row; r < first_row + args.rows_per_set; ++r) {
+    for (int64_t s = 0; s < args.view.positions; ++s) {
+      for (int64_t c = first_channel; c < first_channel + args.channels_per_set; ++c) {
+        f(Offset(args.view, r, s, c), r, c);
+      }
+    }
+  }
+}
+
+inline SetForward Run(const SetNormForward& args) {
+  const View& view = args.view;
+  SetForward out;
+  out.y.resize(view.size());
+  for (int64_t r = 0; r < view.rows; ++r) {
+    for (int64_t c = 0; c < view.channels; ++c) {
+      const Statistic pair = StatisticOf(view, args.x, r, 1, c, 1);
+      out.mean.push_back(pair.mean);
+      out.variance.push_back(pair.variance);
+    }
+  }
+  if (args.new_moving_mean) {
+    out.moving_mean.assign(args.moving_mean, args.moving_mean + view.channels);
+    out.moving_variance.assign(args.moving_variance, args.moving_variance + view.channels);
+  }
+  ForEachSet(args, [&](const Statistic& set, int64_t first_row, int64_t first_channel) {
+    const double rho = 1 / std::sqrt(set.variance + args.epsilon);
+    ForEachOfSet(args, first_row, first_channel, [&](int64_t i, int64_t, int64_t c) {
+      out.y[i] = At(args.gamma, c, 1) * rho * (args.x[i] - set.mean) + At(args.beta, c, 0);
+    });
+    if (args.new_moving_mean && set.count > 0) {
+      const double unbiased = set.count / (set.count > 1 ? set.count - 1 : 1);
+      const double variance = set.variance * (args.unbiased ? unbiased : 1);
+      double& mean_state = out.moving_mean[first_channel];
+      double& variance_state = out.moving_variance[first_channel];
+      mean_state += args.update_rate * (set.mean - mean_state);
+      variance_state += args.update_rate * (variance - variance_state);
+    }
+  });
+  return out;
+}
+
+inline Backward Run(const SetNormBackward& args) {
+  Backward out;
+  out.dx.resize(args.view.size());
+  out.dgamma.assign(args.view.channels, 0);
+  out.dbeta.assign(args.view.channels, 0);
+  ForEachSet(args, [&](const Statistic& set, int64_t first_row, int64_t first_channel) {
+    const double rho = 1 / std::sqrt(set.variance + args.epsilon);
+    double sum_g = 0;
+    double sum_gx = 0;
+    ForEachOfSet(args, first_row, first_channel, [&](int64_t i, int64_t, int64_t c) {
+      const double xhat = rho * (args.x[i] - set.mean);
+      sum_g += At(args.gamma, c, 1) * args.dy[i];
+      sum_gx += At(args.gamma, c, 1) * args.dy[i] * xhat;
+      out.dgamma[c] += args.dy[i] * xhat;
+      out.dbeta[c] += args.dy[i];
+    });
+    ForEachOfSet(args, first_row, first_channel, [&](int64_t i, int64_t, int64_t c) {
+      const double xhat = rho * (args.x[i] - set.mean);
+      out.dx[i] = rho * (At(args.gamma, c, 1) * args.dy[i] - sum_g / set.count -
+                         xhat * sum_gx / set.count);
+    });
+  });
+  return out;
+}
+
+inline Values Run(const ChannelAffineForward& args) {
+  Values y(args.view.size());
+  for (int64_t r = 0; r < args.view.rows; ++r) {
+    for (int64_t s = 0; s < args.view.positions; ++s) {
+      for (int64_t c = 0; c < args.view.channels; ++c) {
+        const int64_t i = Offset(args.view, r, s, c);
+        const double rho = 1 / std::sqrt(args.variance[c] + args.epsilon);
+        y[i] = At(args.gamma, c, 1) * rho * (static_cast<double>(args.x[i]) - args.mean[c]) +
+               At(args.beta, c, 0);
+      }
+    }
+  }
+  return y;
+}
+
+inline Backward Run(const ChannelAffineBackward& args) {
+  const int64_t channels = args.view.channels;
+  Backward out;
+  out.dx.resize(args.view.size());
+  out.dgamma.assign(channels, 0);
+  out.dbeta.assign(channels, 0);
+  for (int64_t r = 0; r < args.view.rows; ++r) {
+    for (int64_t s = 0; s < args.view.positions; ++s) {
+      for (int64_t c = 0; c < channels; ++c) {
+        const int64_t i = Offset(args.view, r, s, c);
+        const double rho = 1 / std::sqrt(args.variance[c] + args.epsilon);
+        out.dx[i] = At(args.gamma, c, 1) * rho * args.dy[i];
+        out.dgamma[c] += args.dy[i] * rho * (static_cast<double>(args.x[i]) - args.mean[c]);
+        out.dbeta[c] += args.dy[i];
+      }
+    }
+  }
+  for (int64_t c = 0; c < channels; ++c) {
+    const double gamma = At(args.gamma, c, 1);
+    const double rho = 1 / std::sqrt(args.variance[c] + args.epsilon);
+    out.dmean.push_back(-gamma * rho * out.dbeta[c]);
+    out.dvariance.push_back(-0.5 * rho * rho * gamma * out.dgamma[c]);
+  }
+  return out;
+}
+
+// What y and dx need of one row: xhat = rho * (x - mean), and the size k of the statistic.
+struct RowStatistics {
+  int64_t k = 0;
+  double mean = 0;
+  double variance = 0;  // mean square for rms
+  double rho = 0;
+  double slope = 0;  // rms: f of row_norm.h
+};
+
+template <typename Args>
+RowStatistics StatisticsOfRow(const Args& args, int64_t row) {
+  const float* x = args.x + row * args.columns;
+  RowStatistics out;
+  if (args.statistic == RowStatistic::kLayer) {
+    out.k = args.columns;
+    const View view{1, args.columns, 1, true};
+    const Statistic statistic = StatisticOf(view, x, 0, 1, 0, 1);
+    out.mean = statistic.mean;
+    out.variance = statistic.variance;
+    out.rho = 1 / std::sqrt(out.variance + args.epsilon);
+    out.slope = out.rho * out.rho;
+    return out;
+  }
+  out.k = args.partial ? args.partial : args.columns;
+  for (int64_t c = 0; c < out.k; ++c) out.variance += static_cast<double>(x[c]) * x[c];
+  out.variance /= static_cast<double>(out.k);
+  const double root = std::sqrt(out.variance);
+  out.rho = args.epsilon_inside ? 1 / std::sqrt(out.variance + args.epsilon)
+                                : 1 / (root + args.epsilon);
+  out.slope = args.epsilon_inside ? out.rho * out.rho : (root > 0 ? out.rho / root : 0);
+  return out;
+}
+
+inline RowForward Run(const RowNormForward& args) {
+  RowForward out;
+  out.y.resize(args.rows * args.columns);
+  for (int64_t r = 0; r < args.rows; ++r) {
+    const RowStatistics row = StatisticsOfRow(args, r);
+    out.mean.push_back(row.mean);
+    out.variance.push_back(row.variance);
+    for (int64_t c = 0; c < args.columns; ++c) {
+      const int64_t i = r * args.columns + c;
+      out.y[i] =
+          At(args.gamma, c, 1) * row.rho * (args.x[i] - row.mean) + At(args.beta, c, 0);
+    }
+  }
+  return out;
+}
+
+inline Backward Run(const RowNormBackward& args) {
+  Backward out;
+  out.dx.resize(args.rows * args.columns);
+  out.dgamma.assign(args.columns, 0);
+  out.dbeta.assign(args.columns, 0);
+  const bool layer = args.statistic == RowStatistic::kLayer;
+  for (int64_t r = 0; r < args.rows; ++r) {
+    const RowStatistics row = StatisticsOfRow(args, r);
+    const double count = static_cast<double>(row.k);
+    double sum_g = 0;
+    double sum_gx = 0;
+    for (int64_t c = 0; c < args.columns; ++c) {
+      const int64_t i = r * args.columns + c;
+      const double xc = args.x[i] - row.mean;
+      const double g = At(args.gamma, c, 1) * args.dy[i];
+      sum_g += g;
+      sum_gx += g * xc;
+      out.dgamma[c] += args.dy[i] * row.rho * xc;
+      out.dbeta[c] += args.dy[i];
+    }
+    for (int64_t c = 0; c < args.columns; ++c) {
+      const int64_t i = r * args.columns + c;
+      const double xc = args.x[i] - row.mean;
+      const double g = At(args.gamma, c, 1) * args.dy[i];
+      const double from_mean = layer ? sum_g / count : 0;
+      const double from_scale = c < row.k ? xc * row.slope * sum_gx / count : 0;
+      out.dx[i] = row.rho * (g - from_mean - from_scale);
+    }
+  }
+  return out;
+}
+
+}  // namespace reference
+}  // namespace norm
