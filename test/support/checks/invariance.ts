@@ -1,0 +1,39 @@
+import { tf } from '../../../src';
+import { type Normalizer, title } from '../describeNormalizer';
+import { expectClose } from '../expectClose';
+import { prepare, tensorsOf } from '../prepared';
+
+/** What the maths says of transformed inputs. */
+export function describeInvariance(normalizer: Normalizer): void {
+  const cases = normalizer.cases.filter((c) => !c.options?.virtualBatchSize && !c.shape.includes(0));
+  const shifts = normalizer.invariance === 'shift and scale';
+  // Large enough against epsilon, which is what breaks the invariance.
+  const wide = { mean: 4, deviation: 40 };
+
+  describe('invariance', () => {
+    const formula = shifts ? 'y(3 x + 5) = y(x)' : 'y(3 x) = y(x)';
+    test.each(cases.map((c) => [title(c), c] as const))(`${formula} %s`, (_, c) => {
+      const p = prepare(normalizer, { ...c, ...wide });
+      const options = { ...p.options, epsilon: 1e-6 };
+      tf.tidy(() => {
+        const { x, gamma, beta } = tensorsOf(p);
+        const y = normalizer.op(x, { gamma, beta }, options);
+        const moved = normalizer.op(x.mul(3).add(shifts ? 5 : 0), { gamma, beta }, options);
+        expectClose('y of the transformed input', moved, y, { scaled: 1e-4 });
+      });
+    });
+
+    test.each(cases.filter((c) => c.shape[0]! > 1).map((c) => [title(c), c] as const))(
+      'permuted samples give permuted results %s',
+      (_, c) => {
+        const p = prepare(normalizer, c);
+        tf.tidy(() => {
+          const { x, gamma, beta } = tensorsOf(p);
+          const y = normalizer.op(x, { gamma, beta }, p.options);
+          const reversed = normalizer.op(x.reverse(0), { gamma, beta }, p.options);
+          expectClose('y', reversed.reverse(0), y);
+        });
+      },
+    );
+  });
+}
