@@ -6,7 +6,7 @@
 
 #include "core/status.h"
 
-namespace norm {
+namespace tfjs_norm {
 
 // Launch() (portable.h) asks before every kernel launch: counts it, and returns resource exhausted when a
 // test injected a launch fault.
@@ -21,4 +21,4 @@ void AfterFree(size_t bytes);
 
 void CountOpCall(const char* op);
 
-}  // namespace norm
+}  // namespace tfjs_norm

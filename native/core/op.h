@@ -8,7 +8,7 @@
 
 #include "core/status.h"
 
-namespace norm {
+namespace tfjs_norm {
 
 using Dims = std::vector<int64_t>;
 
@@ -95,4 +95,4 @@ Status MakeAttributes(const OpDecl& op, const std::vector<std::pair<std::string,
 // and its allocations, honours injected faults, computes. Messages start with the op's name.
 Status RunOp(const Attributes& attributes, int input_count, OpContext& context, Device device);
 
-}  // namespace norm
+}  // namespace tfjs_norm

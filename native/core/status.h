@@ -1,5 +1,7 @@
 // Status: how everything below the N-API and TensorFlow lines reports failure. Nothing there throws,
 // aborts or exits; a Status travels up and the face in use turns it into its own kind of error.
+//
+// The namespace of the whole library is tfjs_norm: CUDA's headers declare a global function `norm`.
 #pragma once
 
 #include <cstdarg>
@@ -7,7 +9,7 @@
 #include <string>
 #include <utility>
 
-namespace norm {
+namespace tfjs_norm {
 
 // The values are TensorFlow's TF_Code, so that the TensorFlow face passes them through unchanged.
 enum class Code : int {
@@ -45,12 +47,12 @@ __attribute__((format(printf, 2, 3))) inline Status Error(Code code, const char*
   return Status(code, text);
 }
 
-#define NORM_INVALID(...) ::norm::Error(::norm::Code::kInvalidArgument, __VA_ARGS__)
+#define NORM_INVALID(...) ::tfjs_norm::Error(::tfjs_norm::Code::kInvalidArgument, __VA_ARGS__)
 
 #define NORM_RETURN_IF_ERROR(expression)             \
   do {                                               \
-    ::norm::Status norm_status = (expression);       \
+    ::tfjs_norm::Status norm_status = (expression);       \
     if (!norm_status.ok()) return norm_status;       \
   } while (false)
 
-}  // namespace norm
+}  // namespace tfjs_norm

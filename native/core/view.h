@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace norm {
+namespace tfjs_norm {
 
 struct View {
   int64_t rows = 0;       // R
@@ -30,4 +30,4 @@ struct Moments {
   static Moments From(float* base, int64_t pairs) { return {base, base + pairs, base + 2 * pairs}; }
 };
 
-}  // namespace norm
+}  // namespace tfjs_norm

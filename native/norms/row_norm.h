@@ -21,7 +21,7 @@
 
 #include "core/status.h"
 
-namespace norm {
+namespace tfjs_norm {
 
 enum class RowStatistic { kLayer, kRms };
 
@@ -70,4 +70,4 @@ Status Run(const RowNormForward& args, void* workspace, void* stream);
 Status Run(const RowNormBackward& args, void* workspace, void* stream);
 }  // namespace cuda
 
-}  // namespace norm
+}  // namespace tfjs_norm

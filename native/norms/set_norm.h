@@ -20,7 +20,7 @@
 #include "core/status.h"
 #include "core/view.h"
 
-namespace norm {
+namespace tfjs_norm {
 
 // Any of gamma, beta may be null: 1 and 0.
 struct SetNormForward {
@@ -114,4 +114,4 @@ Status Run(const ChannelAffineForward& args, void* workspace, void* stream);
 Status Run(const ChannelAffineBackward& args, void* workspace, void* stream);
 }  // namespace cuda
 
-}  // namespace norm
+}  // namespace tfjs_norm

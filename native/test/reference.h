@@ -9,7 +9,7 @@
 #include "norms/row_norm.h"
 #include "norms/set_norm.h"
 
-namespace norm {
+namespace tfjs_norm {
 namespace reference {
 
 using Values = std::vector<double>;
@@ -272,4 +272,4 @@ inline Backward Run(const RowNormBackward& args) {
 }
 
 }  // namespace reference
-}  // namespace norm
+}  // namespace tfjs_norm
