@@ -4,31 +4,34 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
- * Runs a command to its end. `show` hands it our stdout and stderr; otherwise both are kept in `output`.
+ * Runs a command to its end. `show` hands it our stdout and stderr; otherwise both are kept in `output`, and
+ * `onLine` sees each line of them as it comes.
  * Resolves, never rejects: `code` is null where the program could not be started or died of a signal.
  */
-export function run(command, args, { cwd, env, show = false, input } = {}) {
+export function run(command, args, { cwd, env, show = false, onLine } = {}) {
   return new Promise((done) => {
     const child = spawn(command, args, {
       cwd,
       env,
-      stdio: [input === undefined ? 'ignore' : 'pipe', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
+      stdio: show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     });
-    let output = '';
-    let stdout = '';
-    child.stdout?.on('data', (chunk) => {
-      output += chunk;
-      stdout += chunk;
+    const texts = { stdout: '', output: '' };
+    let rest = '';
+    const take = (chunk) => {
+      texts.output += chunk;
+      if (onLine) {
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop();
+        lines.forEach((line) => onLine(line));
+      }
+    };
+    child.stdout?.setEncoding('utf8').on('data', (chunk) => {
+      texts.stdout += chunk;
+      take(chunk);
     });
-    child.stderr?.on('data', (chunk) => {
-      output += chunk;
-    });
-    child.on('error', (error) => done({ code: null, output: error.message, stdout }));
-    child.on('close', (code, signal) => done({ code, signal, output, stdout }));
-    if (input !== undefined) {
-      child.stdin.on('error', () => {});
-      child.stdin.end(input);
-    }
+    child.stderr?.setEncoding('utf8').on('data', take);
+    child.on('error', (error) => done({ ...texts, code: null, output: error.message }));
+    child.on('close', (code, signal) => done({ ...texts, code, signal }));
   });
 }
 

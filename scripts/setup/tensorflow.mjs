@@ -1,5 +1,5 @@
 // libtensorflow for tfjs-node: LIBTENSORFLOW_DIR, what tfjs-node has already, else the pinned wheel from PyPI.
-import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
@@ -15,7 +15,7 @@ const FRAMEWORK_NAMES = ['libtensorflow_framework.so.2', 'libtensorflow_framewor
 
 const firstThere = (folder, names) => names.map((name) => join(folder, name)).find((path) => existsSync(path));
 
-/** What a folder holds: `{ main, framework, include, version, key }`, or undefined where it has no libtensorflow. */
+/** What a folder holds: `{ main, framework, include, key }`, or undefined where it has no libtensorflow. */
 export function inspectLibrary(folder) {
   for (const libraries of [folder, join(folder, 'lib')]) {
     const main = firstThere(libraries, MAIN_NAMES);
@@ -26,22 +26,12 @@ export function inspectLibrary(folder) {
       );
       const path = realpathSync(main);
       const stat = statSync(path);
-      return { main: path, framework: realpathSync(framework), include, version: headerVersion(include), key: hash(path, stat.size, stat.mtimeMs) };
-    }
-  }
-  return undefined;
-}
-
-/** The version that a TensorFlow include tree states, e.g. `2.21.0`. */
-export function headerVersion(include) {
-  for (const header of ['tensorflow/core/public/release_version.h', 'tensorflow/core/public/version.h']) {
-    const path = include && join(include, header);
-    if (path && existsSync(path)) {
-      const text = readFileSync(path, 'utf8');
-      const parts = ['MAJOR', 'MINOR', 'PATCH'].map((part) => new RegExp(`TF_${part}_VERSION\\s+(\\d+)`).exec(text)?.[1]);
-      if (parts.every(Boolean)) {
-        return parts.join('.');
-      }
+      return {
+        main: path,
+        framework: realpathSync(framework),
+        include: include && realpathSync(include),
+        key: hash(path, stat.size, stat.mtimeMs),
+      };
     }
   }
   return undefined;
@@ -124,8 +114,8 @@ async function fetchWheel(context, wanted, folder) {
     }
     throw error;
   }
-  const library = inspectLibrary(folder);
-  context.log.step(STEP, `${library.version} kept in ${folder} (${megabytes(statSync(library.main).size)})`);
+  const { main } = inspectLibrary(folder);
+  context.log.step(STEP, `${wanted.version} is in the user cache (${megabytes(statSync(main).size)})`);
 }
 
 const isLink = (path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;

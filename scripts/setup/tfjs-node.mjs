@@ -158,7 +158,7 @@ async function compile(context, tfjsNode, library, napi, headers, draft) {
   );
   if (result.code !== 0) {
     throw new StepProblem(STEP, {
-      why: `${compiler} could not compile its binding against TensorFlow ${library.version ?? '(unknown version)'}:\n${tail(result.output, 8)}`,
+      why: `${compiler} could not compile its binding against ${library.include}:\n${tail(result.output, 8)}`,
       fix: 'a C++17 compiler (g++ 9 or newer) and matching headers are needed; CXX names another compiler',
       works: WITHOUT_TENSORFLOW,
     });

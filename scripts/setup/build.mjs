@@ -1,0 +1,188 @@
+// The native build (build/Release, through cmake-js or plain CMake) and, in a checkout, the TypeScript build (dist/).
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { StepProblem } from './context.mjs';
+import { seconds } from './log.mjs';
+import { run, tail, which } from './process.mjs';
+import { hash, readJson, withLock, writeJson } from './store.mjs';
+
+const STEP = 'native build';
+const COMPOSED = "the composed ops on every tfjs backend, tfjs-node's included where it loads";
+
+/** A key over the contents of files and folders. */
+export function contentKey(root, paths) {
+  const parts = [];
+  const visit = (path) => {
+    const stat = statSync(join(root, path), { throwIfNoEntry: false });
+    if (stat?.isDirectory()) {
+      readdirSync(join(root, path)).sort().forEach((entry) => visit(join(path, entry)));
+    } else if (stat) {
+      parts.push(path, readFileSync(join(root, path)));
+    }
+  };
+  paths.forEach(visit);
+  return hash(...parts);
+}
+
+function cmakeJs(root) {
+  try {
+    return join(dirname(createRequire(join(root, 'package.json')).resolve('cmake-js/package.json')), 'bin/cmake-js');
+  } catch {
+    return undefined;
+  }
+}
+
+// CMake keeps what it found in its cache; when one of these changes it must look again from nothing.
+const configureKey = (defines, env) => hash(defines, env.CXX ?? '', env.CUDAARCHS ?? '');
+
+/** The step: builds the op library and the addon where the sources, the compiler or TensorFlow's headers changed. */
+export async function ensureNativeBuild(context, cuda, include) {
+  const build = join(context.root, 'build');
+  const stampPath = join(build, '.tfjs-cuda-norm.json');
+  const defines = {
+    NORM_CUDA: cuda ? 'ON' : 'OFF',
+    NORM_TESTS: context.checkout ? 'ON' : 'OFF',
+    NORM_ADDON: 'ON',
+    ...(include ? { NORM_TENSORFLOW_INCLUDE: include } : {}),
+  };
+  const configure = configureKey([defines, cuda?.nvcc ?? ''], context.env);
+  const wanted = {
+    configure,
+    sources: contentKey(context.root, ['CMakeLists.txt', 'cmake', 'native', 'package.json']),
+    root: context.root,
+  };
+  const isDone = () => {
+    const stamp = readJson(stampPath);
+    return (
+      stamp && Object.entries(wanted).every(([name, value]) => stamp[name] === value) &&
+      existsSync(join(build, 'Release/tfjs_cuda_norm.node'))
+    );
+  };
+  if (isDone()) {
+    return;
+  }
+  await withLock(
+    context.cache,
+    `build-${hash(context.root)}`,
+    async () => {
+      if (!isDone()) {
+        const before = readJson(stampPath);
+        if (before?.configure !== configure || before?.root !== context.root) {
+          rmSync(build, { recursive: true, force: true });
+        }
+        mkdirSync(build, { recursive: true });
+        // Configured is remembered before the build, so that a run that was stopped goes on where it was.
+        writeJson(stampPath, { configure, root: context.root });
+        await compile(context, cuda, defines, build);
+        writeJson(stampPath, wanted);
+      }
+    },
+    ({ pid }) => context.log.step(STEP, `another setup (process ${pid}) is building; waiting`),
+  );
+}
+
+function requireTools(context) {
+  const missing = [
+    ['cmake', ['cmake']],
+    ['make', ['make', 'gmake']],
+    ['a C++ compiler', [context.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean)],
+  ].filter(([, programs]) => !programs.some((program) => which(program, context.env)));
+  if (missing.length > 0) {
+    throw new StepProblem(STEP, {
+      why: `not on PATH: ${missing.map(([name]) => name).join(', ')}`,
+      fix: 'install them (Debian, Ubuntu: apt install build-essential cmake), then run again',
+      works: COMPOSED,
+    });
+  }
+}
+
+async function compile(context, cuda, defines, build) {
+  requireTools(context);
+  const started = Date.now();
+  const what = cuda ? `CUDA ${cuda.release} and host kernels` : 'host kernels only, no CUDA code: no nvcc';
+  context.log.step(STEP, `compiling (${what})`);
+  const env = { ...context.env, ...(cuda ? { CUDACXX: cuda.nvcc } : {}) };
+  const jobs = String(availableParallelism());
+  const tool = cmakeJs(context.root);
+  const pairs = Object.entries(defines);
+  const commands = tool
+    ? [[process.execPath, [tool, 'build', '-G', 'Unix Makefiles', '--parallel', jobs, ...pairs.map(([name, value]) => `--CD${name}=${value}`)]]]
+    : [
+        ['cmake', ['-S', context.root, '-B', build, '-G', 'Unix Makefiles', '-DCMAKE_BUILD_TYPE=Release', ...pairs.map(([name, value]) => `-D${name}=${value}`)]],
+        ['cmake', ['--build', build, '--parallel', jobs]],
+      ];
+  const log = join(build, 'setup.log');
+  let output = '';
+  for (const [command, args] of commands) {
+    const result = await run(command, args, {
+      cwd: context.root,
+      env,
+      onLine: (line) => {
+        const at = /^\[\s*(\d+%)\]\s+(Building|Linking).*?([\w.]+)$/.exec(line);
+        if (at) {
+          context.log.progress(STEP, `${at[1]} ${at[3]}`);
+        }
+      },
+    });
+    output += result.output;
+    context.log.endProgress();
+    writeFileSync(log, output);
+    if (result.code !== 0) {
+      throw new StepProblem(STEP, {
+        why: `the compiler failed (all of its output: ${log}):\n${firstErrors(output)}`,
+        fix: `read the log; a clean build starts after removing ${build}. CXX and CUDACXX name other compilers`,
+        works: COMPOSED,
+      });
+    }
+  }
+  context.log.step(STEP, `done in ${seconds(Date.now() - started)}`);
+}
+
+function firstErrors(output) {
+  const lines = output.split('\n').filter((line) => /\berror\b|Error |\*\*\*/.test(line));
+  return lines.length > 0 ? lines.slice(0, 6).join('\n') : tail(output, 6);
+}
+
+/** The step: tsc into dist/ and the ESM entry over it, where a source or the compiler changed. */
+export async function ensureDist(context) {
+  const step = 'TypeScript build';
+  const dist = join(context.root, 'dist');
+  const stampPath = join(dist, '.tfjs-cuda-norm.json');
+  const key = contentKey(context.root, ['src', 'tsconfig.json', 'package.json', 'node_modules/typescript/package.json']);
+  const done = () => readJson(stampPath)?.key === key && existsSync(join(dist, 'index.mjs'));
+  if (done()) {
+    return;
+  }
+  await withLock(context.cache, `dist-${hash(context.root)}`, async () => {
+    if (done()) {
+      return;
+    }
+    const started = Date.now();
+    rmSync(dist, { recursive: true, force: true });
+    const tsc = join(context.root, 'node_modules/typescript/bin/tsc');
+    const result = await run(process.execPath, [tsc, '-p', 'tsconfig.json'], { cwd: context.root, env: context.env });
+    if (result.code !== 0) {
+      throw new StepProblem(step, {
+        why: `tsc failed:\n${result.output.trim().split('\n').slice(0, 8).join('\n')}`,
+        fix: 'correct the sources under src/',
+        works: 'the native build and its own tests (ctest)',
+      });
+    }
+    writeEsmEntry(dist);
+    writeJson(stampPath, { key });
+    context.log.step(step, `dist/ made in ${seconds(Date.now() - started)}`);
+  });
+}
+
+/** dist/index.mjs over the CommonJS build, so that both kinds of import share one state. */
+export function writeEsmEntry(dist) {
+  const text = readFileSync(join(dist, 'index.js'), 'utf8');
+  const names = [...new Set([...text.matchAll(/^\s*(?:exports\.(\w+) =|Object\.defineProperty\(exports, "(\w+)")/gm)].map((match) => match[1] ?? match[2]))]
+    .filter((name) => name !== '__esModule')
+    .sort();
+  const lines = names.map((name) => `export const ${name} = library.${name};`);
+  writeFileSync(join(dist, 'index.mjs'), `import library from './index.js';\n\n${lines.join('\n')}\n`);
+  writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js';\n");
+}

@@ -1,0 +1,51 @@
+// All steps in order. A step that is impossible here is explained, and the steps that can go on do.
+import { ensureDist, ensureNativeBuild } from './build.mjs';
+import { makeContext, StepProblem } from './context.mjs';
+import { ensureCuda } from './cuda.mjs';
+import { makeLog, seconds } from './log.mjs';
+import { ensurePackages } from './packages.mjs';
+import { ensureTfjsNode } from './tfjs-node.mjs';
+
+/**
+ * Brings a checkout or an installed package to where it can run: packages, CUDA compiler, tfjs-node, builds.
+ * Options: `cuda` ('auto', 'yes', 'no'), `project`, `root`, `env`, `log`. Resolves to `{ problems, context, tfjsNode, cuda }`.
+ */
+export async function setup(options = {}) {
+  const context = makeContext({ ...options, log: options.log ?? makeLog() });
+  const started = Date.now();
+  const problems = [];
+  const attempt = async (step) => {
+    try {
+      return await step();
+    } catch (error) {
+      if (!(error instanceof StepProblem)) {
+        throw error;
+      }
+      problems.push(error);
+      context.log.problem(error);
+      return undefined;
+    }
+  };
+  const finish = (facts) => {
+    const text = problems.length === 0 ? 'everything is in place' : `done but for: ${problems.map(({ step }) => step).join(', ')}`;
+    context.log.step('ready', `${text} (${seconds(Date.now() - started)})`);
+    return { problems, context, ...facts };
+  };
+  if (context.checkout) {
+    await attempt(() => ensurePackages(context));
+    if (problems.length > 0) {
+      return finish({});
+    }
+  }
+  const cuda = await attempt(() => ensureCuda(context, options.cuda));
+  const tfjsNode = await attempt(() => ensureTfjsNode(context));
+  await attempt(() => ensureTfjsNode(context, '@tensorflow/tfjs-node-gpu'));
+  if (!tfjsNode && problems.every(({ step }) => step === 'CUDA compiler')) {
+    context.log.step('tfjs-node', `@tensorflow/tfjs-node is not installed in ${context.project}; "npm install @tensorflow/tfjs-node" and run setup again`);
+  }
+  await attempt(() => ensureNativeBuild(context, cuda, tfjsNode?.include));
+  if (context.checkout) {
+    await attempt(() => ensureDist(context));
+  }
+  return finish({ tfjsNode, cuda });
+}
