@@ -58,7 +58,15 @@ NORM_API int32_t norm_run(NormCall* call);
  * inputs, outputs, attributes: [{name, type, default, minimum, maximum}]}]}. Valid for ever. */
 NORM_API const char* norm_describe(void);
 
-/* JSON: {"registered": bool, "version": "2.21.0", "path": "...", "message": "why not"}. */
+/* Gives the ops to the TensorFlow of this process. Loading the library does so where TensorFlow is loaded
+ * already; whoever loads TensorFlow later calls this. 0 when they are registered, by this call, an earlier one
+ * or another library of this package; else norm_tensorflow() says why not. */
+NORM_API int32_t norm_register_tensorflow(void);
+
+/* JSON: {"registered": bool, "version": "2.21.0", "path": "TensorFlow's library", "library": "the library whose
+ * ops it has", "message": "why not", "stream": {"path", "version", "message"}}. `stream` is about the library
+ * that gives TensorFlow's CUDA stream, absent in the host library; its version must be TensorFlow's. Valid for
+ * ever. */
 NORM_API const char* norm_tensorflow(void);
 
 /* JSON: {"driver": 13000, "runtime": 13000, "devices": [{"name", "computeCapability": "9.0",
