@@ -1,0 +1,63 @@
+#include "core/apply.cuh"
+
+namespace tfjs_norm {
+namespace cuda {
+namespace {
+
+template <int V, int W, class Source>
+__global__ void NORM_LAUNCH_BOUNDS(kThreads, 4)
+    ApplyKernel(Tiling tiling, const float* x, Source source, float* y) {
+  constexpr int kGroup = 4;
+  for (int64_t tile = blockIdx.x; tile < tiling.tiles; tile += gridDim.x) {
+    const Slot slot = tiling.At(tiling.tiles - 1 - tile);
+    if (slot.count == 0) continue;
+    const Affine<W> affine = source.template At<W>(slot.pair);
+    const float* from = x + slot.offset;
+    float* to = y + slot.offset;
+    for (int left = slot.count; left > 0; left -= kGroup) {
+      Vec<V> values[kGroup];
+      NORM_UNROLL
+      for (int u = 0; u < kGroup; ++u) {
+        if (u < left) values[u] = LoadStreaming<V>(from + u * tiling.thread_stride);
+      }
+      NORM_UNROLL
+      for (int u = 0; u < kGroup; ++u) {
+        if (u < left) {
+          NORM_UNROLL
+          for (int v = 0; v < V; ++v) {
+            const int w = v % W;
+            values[u].v[v] = fmaf(affine.a[w], affine.Center(values[u].v[v], w), affine.b[w]);
+          }
+          StoreStreaming<V>(to + u * tiling.thread_stride, values[u]);
+        }
+      }
+      from += kGroup * tiling.thread_stride;
+      to += kGroup * tiling.thread_stride;
+    }
+  }
+}
+
+template <class Source>
+Status LaunchFor(const Tiling& tiling, const float* x, const Source& source, float* y,
+                 void* stream) {
+  return ForTiling(tiling, [&](auto v, auto w) {
+    const LaunchConfig config = {"Apply", dim3(tiling.grid()), dim3(kThreads), 0, stream};
+    return Launch(config, ApplyKernel<decltype(v)::value, decltype(w)::value, Source>, tiling, x,
+                  source, y);
+  });
+}
+
+}  // namespace
+
+Status LaunchApply(const Tiling& tiling, const float* x, const PairAffine& affine, float* y,
+                   void* stream) {
+  return LaunchFor(tiling, x, affine, y, stream);
+}
+
+Status LaunchApply(const Tiling& tiling, const float* x, const ChannelAffine& affine, float* y,
+                   void* stream) {
+  return LaunchFor(tiling, x, affine, y, stream);
+}
+
+}  // namespace cuda
+}  // namespace tfjs_norm

@@ -1,0 +1,17 @@
+// Last pass of a forward: y = a * ((x - hi) - lo) + b, tiles in the reverse order of the first pass, whose last
+// reads are then still in the L2 cache.
+#pragma once
+
+#include "core/affine.cuh"
+#include "core/tiling.cuh"
+
+namespace tfjs_norm {
+namespace cuda {
+
+Status LaunchApply(const Tiling& tiling, const float* x, const PairAffine& affine, float* y,
+                   void* stream);
+Status LaunchApply(const Tiling& tiling, const float* x, const ChannelAffine& affine, float* y,
+                   void* stream);
+
+}  // namespace cuda
+}  // namespace tfjs_norm

@@ -1,0 +1,33 @@
+// Last pass of a backward: dx = p * dy + q * ((x - hi) - lo) + t, tiles in the reverse order of the first pass.
+// The same launch sums the channel gradients that the coefficient kernel left per (row, channel) pair.
+#pragma once
+
+#include "core/column_sums.cuh"
+#include "core/tiling.cuh"
+
+namespace tfjs_norm {
+namespace cuda {
+
+// One value each per (row, channel) pair.
+struct GradCoefficients {
+  const float* hi = nullptr;
+  const float* lo = nullptr;
+  const float* p = nullptr;
+  const float* q = nullptr;
+  const float* t = nullptr;
+};
+
+// dgamma[c] = sum over rows of gamma_terms[r, c], dbeta likewise; either may be null.
+struct ParameterSums {
+  const double* gamma_terms = nullptr;
+  const double* beta_terms = nullptr;
+  float* dgamma = nullptr;
+  float* dbeta = nullptr;
+};
+
+Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
+                       const GradCoefficients& coefficients, float* dx, const ColumnTiling& columns,
+                       const ParameterSums& parameters, void* stream);
+
+}  // namespace cuda
+}  // namespace tfjs_norm

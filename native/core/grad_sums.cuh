@@ -1,0 +1,40 @@
+// First pass of a backward: per (row, channel) pair and chunk of positions
+//   g0 = sum dy,   g1 = sum dy * xc,   xc = (x - hi) - lo
+// With given statistics (ChannelAffine) dx = a * dy is written in the same pass.
+#pragma once
+
+#include "core/affine.cuh"
+#include "core/tiling.cuh"
+
+namespace tfjs_norm {
+namespace cuda {
+
+struct PairCenter {
+  const float* hi = nullptr;
+  const float* lo = nullptr;
+
+  template <int W>
+  NORM_DEVICE Affine<W> At(int64_t pair) const {
+    Affine<W> affine = {};
+    LoadTo(affine.hi, hi + pair);
+    LoadTo(affine.lo, lo + pair);
+    return affine;
+  }
+};
+
+// Two [chunks, pairs] arrays.
+struct GradPartials {
+  float* g0 = nullptr;
+  float* g1 = nullptr;
+
+  static constexpr int kArrays = 2;
+};
+
+Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
+                      const PairCenter& center, const GradPartials& partials, void* stream);
+Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
+                      const ChannelAffine& affine, const GradPartials& partials, float* dx,
+                      void* stream);
+
+}  // namespace cuda
+}  // namespace tfjs_norm

@@ -1,0 +1,206 @@
+// Backward of the set normalizers on CUDA: gradient sums, coefficients (this file's kernel), dx and the sums over
+// the rows that make dgamma and dbeta.
+#include "core/fill.cuh"
+#include "core/grad_apply.cuh"
+#include "core/grad_sums.cuh"
+#include "core/merge_moments.cuh"
+#include "core/workspace.h"
+#include "norms/set_norm.h"
+
+namespace tfjs_norm {
+namespace cuda {
+namespace {
+
+// What dx needs of a set, besides its pairs' own numbers.
+struct SetGradients {
+  double mean;
+  double rho;
+  double p;  // rho * P_R / M
+  double q;  // rho^2 * Q_R / M
+};
+
+// Over the pairs of a set, with m relative to the reference pair's mean.
+struct SetSums {
+  Deviations deviations;
+  double g0;   // sum gamma * G0
+  double g1;   // sum gamma * G1
+  double mg0;  // sum gamma * G0 * m
+
+  NORM_DEVICE void Merge(const SetSums& other) {
+    deviations.Merge(other.deviations);
+    g0 += other.g0;
+    g1 += other.g1;
+    mg0 += other.mg0;
+  }
+};
+
+struct BackwardCoefficients {
+  GradPartials partials;
+  int64_t pairs;
+  int chunks;
+  Moments moments;
+  const float* gamma;
+  double epsilon;
+  double values;  // M
+  SetGradients* sets;
+  double* g0;  // [R, C]: G0
+  double* q0;  // [R, C]: G1, then Q
+  float* p;
+  float* q;
+  float* t;
+
+  NORM_DEVICE double Gamma(int64_t channel) const { return gamma ? gamma[channel] : 1.0; }
+};
+
+NORM_DEVICE void AddChunks(const BackwardCoefficients& args, SumPair& sum, int64_t pair, int lane,
+                           int stride) {
+  constexpr int kGroup = 4;
+  for (int first = lane; first < args.chunks; first += kGroup * stride) {
+    float g0[kGroup], g1[kGroup];
+    NORM_UNROLL
+    for (int u = 0; u < kGroup; ++u) {
+      const int chunk = first + u * stride;
+      const int64_t at = chunk * args.pairs + pair;
+      g0[u] = chunk < args.chunks ? args.partials.g0[at] : 0.0f;
+      g1[u] = chunk < args.chunks ? args.partials.g1[at] : 0.0f;
+    }
+    NORM_UNROLL
+    for (int u = 0; u < kGroup; ++u) {
+      sum.first += static_cast<double>(g0[u]);
+      sum.second += static_cast<double>(g1[u]);
+    }
+  }
+}
+
+__global__ void NORM_LAUNCH_BOUNDS(1024, 1)
+    SetGradCoefficientsKernel(SetTiling tiling, BackwardCoefficients args) {
+  SharedArena arena;
+  // The two merges take turns, with a barrier between them.
+  SetSums* shared = arena.Take<SetSums>(static_cast<int>(blockDim.x));
+  const double items = static_cast<double>(tiling.rows_per_set) * tiling.channels_per_set;
+  const bool single = args.values == 1.0;
+  for (int64_t index = blockIdx.x; index < tiling.blocks; index += gridDim.x) {
+    const SetBlock block(tiling, index);
+    MergeChunks(
+        tiling, block, reinterpret_cast<SumPair*>(shared),
+        [&](SumPair& sum, int64_t pair, int lane, int stride) {
+          AddChunks(args, sum, pair, lane, stride);
+        },
+        [&](const SumPair& sum, int64_t pair) {
+          args.g0[pair] = sum.first;
+          args.q0[pair] = sum.second;
+        });
+    MergePairs(
+        tiling, block, shared,
+        [&](SetSums& sum, int j, int reference) {
+          const int64_t pair = block.Pair(tiling, j);
+          const double origin = MeanOf(args.moments, block.Pair(tiling, reference));
+          const double gamma = args.Gamma(block.Channel(tiling, j));
+          const double g0 = gamma * args.g0[pair];
+          AddPair(sum.deviations, args.moments, pair, origin);
+          sum.g0 += g0;
+          sum.g1 = fma(gamma, args.q0[pair], sum.g1);
+          sum.mg0 = fma(g0, MeanOf(args.moments, pair) - origin, sum.mg0);
+        },
+        [&](const SetSums& sum, int64_t set, int reference) {
+          const double shift = sum.deviations.first / items;
+          const double rho = 1.0 / sqrt(sum.deviations.Variance(items) + args.epsilon);
+          SetGradients& out = args.sets[set];
+          out.mean = MeanOf(args.moments, block.Pair(tiling, reference)) + shift;
+          out.rho = rho;
+          out.p = rho * sum.g0 / args.values;
+          out.q = rho * rho * (rho * (sum.g1 + (sum.mg0 - shift * sum.g0))) / args.values;
+        });
+    for (int j = static_cast<int>(threadIdx.x); j < block.pairs; j += static_cast<int>(blockDim.x)) {
+      const int64_t pair = block.Pair(tiling, j);
+      const SetGradients set = args.sets[block.SetOfPair(tiling, j)];
+      const double d = MeanOf(args.moments, pair) - set.mean;
+      args.q0[pair] = set.rho * fma(d, args.g0[pair], args.q0[pair]);
+      const double gamma = args.Gamma(block.Channel(tiling, j));
+      args.p[pair] = single ? 0.0f : static_cast<float>(gamma * set.rho);
+      args.q[pair] = single ? 0.0f : static_cast<float>(-set.q);
+      args.t[pair] = single ? 0.0f : static_cast<float>(-fma(set.q, d, set.p));
+    }
+    __syncthreads();
+  }
+}
+
+Tiling MakeTiling(const SetNormBackward& args) {
+  const bool vector = CanVectorize(args.view) &&
+                      Aligned16(args.dy, args.x, args.dx, args.moments.hi, args.moments.lo);
+  return Tiling::Make(args.view, vector ? 4 : 1);
+}
+
+struct BackwardWorkspace {
+  GradPartials partials;
+  SetGradients* sets;
+  double* g0;
+  double* q0;
+  float* p;
+  float* q;
+  float* t;
+
+  BackwardWorkspace(Workspace& space, const SetNormBackward& args, const Tiling& tiling) {
+    partials.g0 = space.Take<float>(tiling.partials());
+    partials.g1 = space.Take<float>(tiling.partials());
+    sets = space.Take<SetGradients>(tiling.pairs / args.rows_per_set / args.channels_per_set);
+    g0 = space.Take<double>(tiling.pairs);
+    q0 = space.Take<double>(tiling.pairs);
+    p = space.Take<float>(tiling.pairs);
+    q = space.Take<float>(tiling.pairs);
+    t = space.Take<float>(tiling.pairs);
+  }
+};
+
+}  // namespace
+
+size_t WorkspaceBytes(const SetNormBackward& args) {
+  return MaxOverVectors(args.view, [&](const Tiling& tiling) {
+    Workspace space;
+    BackwardWorkspace(space, args, tiling);
+    return space.bytes();
+  });
+}
+
+Status Run(const SetNormBackward& args, void* workspace, void* stream) {
+  const View& view = args.view;
+  if (view.size() == 0) {
+    return LaunchFill({{{args.dgamma, nullptr, view.channels}, {args.dbeta, nullptr, view.channels}}},
+                      stream);
+  }
+  const Tiling tiling = MakeTiling(args);
+  Workspace space(workspace);
+  const BackwardWorkspace work(space, args, tiling);
+  NORM_RETURN_IF_ERROR(LaunchGradSums(tiling, args.dy, args.x,
+                                      PairCenter{args.moments.hi, args.moments.lo}, work.partials,
+                                      stream));
+
+  const SetTiling sets = SetTiling::Make(view.rows, view.channels, args.rows_per_set,
+                                         args.channels_per_set, tiling.chunks, false);
+  BackwardCoefficients c = {};
+  c.partials = work.partials;
+  c.pairs = tiling.pairs;
+  c.chunks = tiling.chunks;
+  c.moments = args.moments;
+  c.gamma = args.gamma;
+  c.epsilon = args.epsilon;
+  c.values = static_cast<double>(view.positions) *
+             static_cast<double>(args.rows_per_set * args.channels_per_set);
+  c.sets = work.sets;
+  c.g0 = work.g0;
+  c.q0 = work.q0;
+  c.p = work.p;
+  c.q = work.q;
+  c.t = work.t;
+  const LaunchConfig config = {"SetGradCoefficients", dim3(sets.grid()), dim3(sets.threads),
+                               SharedBytes<SetSums>(sets.threads), stream};
+  NORM_RETURN_IF_ERROR(Launch(config, SetGradCoefficientsKernel, sets, c));
+
+  const GradCoefficients coefficients = {args.moments.hi, args.moments.lo, work.p, work.q, work.t};
+  const ParameterSums parameters = {work.q0, work.g0, args.dgamma, args.dbeta};
+  return LaunchGradApply(tiling, args.dy, args.x, coefficients, args.dx,
+                         ColumnTiling::Make(view.rows, view.channels), parameters, stream);
+}
+
+}  // namespace cuda
+}  // namespace tfjs_norm
