@@ -12,8 +12,9 @@ namespace tfjs_norm {
 // test injected a launch fault.
 Status BeforeLaunch(const char* kernel);
 
-// RunOp and the direct-call allocator ask before every allocation: counts it, or refuses when injected.
-enum class AllocationKind { kOutput, kTemp };
+// RunOp and norm_malloc ask before every allocation: counts it, or refuses when a test injected an
+// allocation fault. Buffers of direct calls may be refused too, but are in no sum (an output would count twice).
+enum class AllocationKind { kOutput, kTemp, kBuffer };
 Status BeforeAllocation(const char* what, AllocationKind kind, size_t bytes);
 // Temporaries and direct-call buffers, for live and peak bytes.
 void AfterAllocation(size_t bytes);

@@ -2,8 +2,11 @@
 // the JSON description are all made from the declaration. A compute sees an OpContext, never a framework.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/status.h"
@@ -65,7 +68,8 @@ class OpContext {
   virtual const Tensor& input(int index) const = 0;
   // Outputs are asked for once each, in any order; a failed call leaves no output behind.
   virtual Status AllocateOutput(int index, const Dims& dims, Tensor* output) = 0;
-  // 256-byte aligned, uninitialised, valid until the op's work on its stream is done.
+  // 256-byte aligned, uninitialised, valid until the op's work on its stream is done. A compute asks
+  // exactly once, 0 bytes too, after its outputs and before any work: so the need can be measured.
   virtual Status AllocateTemp(size_t bytes, void** data) = 0;
   virtual void* stream() const = 0;  // cudaStream_t on Device::kCuda, null on the host
 };
@@ -90,6 +94,14 @@ const OpDecl* FindOp(const char* name);
 // Checks domains and fills in defaults.
 Status MakeAttributes(const OpDecl& op, const std::vector<std::pair<std::string, double>>& given,
                       Attributes* attributes);
+
+// Checks the number of inputs, ranks and sizes, then asks the op's own infer.
+Status InferOutputs(const Attributes& attributes, const std::vector<Dims>& inputs,
+                    std::vector<Dims>* outputs);
+
+// The bytes of temporary memory that a run on inputs of these shapes asks for.
+Status MeasureWorkspace(const Attributes& attributes, const std::vector<Dims>& inputs,
+                        Device device, size_t* bytes);
 
 // The one way an op runs, whatever the face: checks ranks, infers, opens the NVTX range, counts the call
 // and its allocations, honours injected faults, computes. Messages start with the op's name.

@@ -1,0 +1,294 @@
+#include "core/op.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "core/counters.h"
+#include "core/nvtx.h"
+
+namespace tfjs_norm {
+namespace {
+
+// Every value up to here is an exact double, so integer attributes lose nothing on their way.
+constexpr double kLargestInteger = 9007199254740992.0;
+
+std::string Text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", value);
+  return text;
+}
+
+std::string DomainText(const AttributeDecl& attribute) {
+  if (attribute.type == AttributeDecl::Type::kBool) return "a boolean";
+  std::string text =
+      attribute.type == AttributeDecl::Type::kInt ? "an integer" : "a finite float32 number";
+  const bool below = std::isfinite(attribute.minimum);
+  const bool above = std::isfinite(attribute.maximum);
+  if (below && above) {
+    text += (attribute.minimum_excluded ? " in (" : " in [") + Text(attribute.minimum) + ", " +
+            Text(attribute.maximum) + "]";
+  } else if (below) {
+    text += (attribute.minimum_excluded ? " > " : " >= ") + Text(attribute.minimum);
+  } else if (above) {
+    text += " <= " + Text(attribute.maximum);
+  }
+  return text;
+}
+
+bool InDomain(const AttributeDecl& attribute, double value) {
+  if (attribute.type == AttributeDecl::Type::kBool) return value == 0 || value == 1;
+  if (!std::isfinite(value)) return false;
+  if (attribute.type == AttributeDecl::Type::kInt &&
+      (std::trunc(value) != value || std::fabs(value) > kLargestInteger)) {
+    return false;
+  }
+  const bool above_minimum =
+      attribute.minimum_excluded ? value > attribute.minimum : value >= attribute.minimum;
+  return above_minimum && value <= attribute.maximum;
+}
+
+// Float attributes are float32 in TensorFlow: rounded here, every face computes the same bits.
+double Rounded(const AttributeDecl& attribute, double value) {
+  return attribute.type == AttributeDecl::Type::kFloat ? static_cast<float>(value) : value;
+}
+
+std::string AttributeNames(const OpDecl& op) {
+  std::string names;
+  for (const AttributeDecl& attribute : op.attributes) {
+    if (!names.empty()) names += ", ";
+    names += attribute.name;
+  }
+  return names;
+}
+
+Status WithOpName(const OpDecl& op, const Status& status) {
+  const std::string prefix = std::string(op.name) + ": ";
+  if (status.ok() || status.message().compare(0, prefix.size(), prefix) == 0) return status;
+  return Status(status.code(), prefix + status.message());
+}
+
+Status CheckCount(const OpDecl& op, size_t count) {
+  if (count == op.inputs.size()) return Ok();
+  std::string names;
+  for (const ArgumentDecl& input : op.inputs) {
+    if (!names.empty()) names += ", ";
+    names += input.name;
+  }
+  return NORM_INVALID("expected %zu inputs (%s), got %zu", op.inputs.size(), names.c_str(), count);
+}
+
+// Rejects what cannot be a tensor in memory, so that no later product overflows.
+Status CheckInput(const ArgumentDecl& argument, const Dims& dims) {
+  const int rank = static_cast<int>(dims.size());
+  if (rank < argument.min_rank || rank > argument.max_rank) {
+    const char* relation = argument.min_rank == argument.max_rank ? ""
+                           : rank < argument.min_rank             ? ">= "
+                                                                  : "<= ";
+    return NORM_INVALID("%s must have rank %s%d, got shape %s", argument.name, relation,
+                        rank < argument.min_rank ? argument.min_rank : argument.max_rank,
+                        ToString(dims).c_str());
+  }
+  constexpr int64_t kMostElements = std::numeric_limits<int64_t>::max() / 64;
+  int64_t product = 1;
+  for (const int64_t extent : dims) {
+    if (extent < 0) {
+      return NORM_INVALID("%s must have extents >= 0, got shape %s", argument.name,
+                          ToString(dims).c_str());
+    }
+    // Products of some of the extents are formed too, so an extent of 0 does not excuse the others.
+    if (extent == 0) continue;
+    if (product > kMostElements / extent) {
+      return NORM_INVALID("%s has more elements than memory can hold, got shape %s", argument.name,
+                          ToString(dims).c_str());
+    }
+    product *= extent;
+  }
+  return Ok();
+}
+
+Status Infer(const Attributes& attributes, const std::vector<Dims>& inputs,
+             std::vector<Dims>* outputs) {
+  const OpDecl& op = attributes.op();
+  NORM_RETURN_IF_ERROR(CheckCount(op, inputs.size()));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    NORM_RETURN_IF_ERROR(CheckInput(op.inputs[i], inputs[i]));
+  }
+  return op.infer(attributes, inputs, outputs);
+}
+
+Status CheckDevice(Device device) {
+#ifdef NORM_KIND_host
+  if (device == Device::kCuda) {
+    return Error(
+        Code::kUnimplemented,
+        "this library was built without nvcc and has no CUDA kernels; set CUDACXX to the path of "
+        "nvcc and build again, or use the host device");
+  }
+#else
+  (void)device;
+#endif
+  return Ok();
+}
+
+int FindInput(const OpDecl& op, const char* name) {
+  for (size_t i = 0; i < op.inputs.size(); ++i) {
+    if (std::strcmp(op.inputs[i].name, name) == 0) return static_cast<int>(i);
+  }
+  return 0;
+}
+
+// Counts what an op allocates and lets tests refuse it; empty tensors take no memory and do not
+// count.
+class CountedContext final : public OpContext {
+ public:
+  CountedContext(const OpDecl& op, OpContext& context) : op_(op), context_(context) {}
+  ~CountedContext() override { AfterFree(temp_bytes_); }
+
+  const Tensor& input(int index) const override { return context_.input(index); }
+  void* stream() const override { return context_.stream(); }
+
+  Status AllocateOutput(int index, const Dims& dims, Tensor* output) override {
+    const size_t bytes = static_cast<size_t>(ElementCount(dims)) * sizeof(float);
+    if (bytes > 0) {
+      NORM_RETURN_IF_ERROR(
+          BeforeAllocation(op_.outputs[index].name, AllocationKind::kOutput, bytes));
+    }
+    return context_.AllocateOutput(index, dims, output);
+  }
+
+  Status AllocateTemp(size_t bytes, void** data) override {
+    *data = nullptr;
+    if (bytes == 0) return Ok();
+    NORM_RETURN_IF_ERROR(BeforeAllocation("temporary memory", AllocationKind::kTemp, bytes));
+    NORM_RETURN_IF_ERROR(context_.AllocateTemp(bytes, data));
+    AfterAllocation(bytes);
+    temp_bytes_ += bytes;
+    return Ok();
+  }
+
+ private:
+  const OpDecl& op_;
+  OpContext& context_;
+  size_t temp_bytes_ = 0;
+};
+
+// Stops a compute at its request for temporary memory: the one moment when the need is known and no
+// memory has been touched.
+class MeasuringContext final : public OpContext {
+ public:
+  explicit MeasuringContext(const std::vector<Dims>& inputs) {
+    for (const Dims& dims : inputs) inputs_.push_back(Placeholder(dims));
+  }
+  bool asked() const { return asked_; }
+  size_t bytes() const { return bytes_; }
+
+  const Tensor& input(int index) const override { return inputs_[index]; }
+  void* stream() const override { return nullptr; }
+  Status AllocateOutput(int, const Dims& dims, Tensor* output) override {
+    *output = Placeholder(dims);
+    return Ok();
+  }
+  Status AllocateTemp(size_t bytes, void**) override {
+    asked_ = true;
+    bytes_ = bytes;
+    return Error(Code::kFailedPrecondition, "only measured");
+  }
+
+ private:
+  // Never read or written; not null because null means "no such argument" to the kernels.
+  static Tensor Placeholder(const Dims& dims) {
+    constexpr uintptr_t kAlignment = 256;
+    return {dims, ElementCount(dims) > 0 ? reinterpret_cast<float*>(kAlignment) : nullptr};
+  }
+
+  std::vector<Tensor> inputs_;
+  bool asked_ = false;
+  size_t bytes_ = 0;
+};
+
+}  // namespace
+
+int64_t ElementCount(const Dims& dims) {
+  int64_t count = 1;
+  for (const int64_t extent : dims) count *= extent;
+  return count;
+}
+
+std::string ToString(const Dims& dims) {
+  std::string text = "[";
+  for (const int64_t extent : dims) {
+    if (text.size() > 1) text += ',';
+    text += std::to_string(extent);
+  }
+  return text + ']';
+}
+
+double Attributes::Number(const char* name) const {
+  for (size_t i = 0; i < op_->attributes.size(); ++i) {
+    if (std::strcmp(op_->attributes[i].name, name) == 0) return values_[i];
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+Status MakeAttributes(const OpDecl& op, const std::vector<std::pair<std::string, double>>& given,
+                      Attributes* attributes) {
+  std::vector<double> values;
+  for (const AttributeDecl& attribute : op.attributes) {
+    values.push_back(Rounded(attribute, attribute.default_value));
+  }
+  std::vector<bool> seen(values.size(), false);
+  for (const auto& [name, value] : given) {
+    size_t i = 0;
+    while (i < values.size() && name != op.attributes[i].name) ++i;
+    if (i == values.size()) {
+      return NORM_INVALID("%s: unknown attribute %s, expected one of %s", op.name, name.c_str(),
+                          AttributeNames(op).c_str());
+    }
+    if (seen[i]) {
+      return NORM_INVALID("%s: expected attribute %s once, got it twice", op.name, name.c_str());
+    }
+    seen[i] = true;
+    const AttributeDecl& attribute = op.attributes[i];
+    values[i] = Rounded(attribute, value);
+    if (!InDomain(attribute, values[i])) {
+      return NORM_INVALID("%s: %s must be %s, got %s", op.name, attribute.name,
+                          DomainText(attribute).c_str(), Text(value).c_str());
+    }
+  }
+  *attributes = Attributes(&op, std::move(values));
+  return Ok();
+}
+
+Status InferOutputs(const Attributes& attributes, const std::vector<Dims>& inputs,
+                    std::vector<Dims>* outputs) {
+  return WithOpName(attributes.op(), Infer(attributes, inputs, outputs));
+}
+
+Status MeasureWorkspace(const Attributes& attributes, const std::vector<Dims>& inputs,
+                        Device device, size_t* bytes) {
+  const OpDecl& op = attributes.op();
+  std::vector<Dims> outputs;
+  NORM_RETURN_IF_ERROR(InferOutputs(attributes, inputs, &outputs));
+  NORM_RETURN_IF_ERROR(WithOpName(op, CheckDevice(device)));
+  MeasuringContext context(inputs);
+  const Status status = op.compute(context, attributes, outputs, device);
+  *bytes = context.bytes();
+  return context.asked() ? Ok() : WithOpName(op, status);
+}
+
+Status RunOp(const Attributes& attributes, int input_count, OpContext& context, Device device) {
+  const OpDecl& op = attributes.op();
+  NORM_RETURN_IF_ERROR(WithOpName(op, CheckCount(op, input_count)));
+  std::vector<Dims> inputs;
+  for (int i = 0; i < input_count; ++i) inputs.push_back(context.input(i).dims);
+  std::vector<Dims> outputs;
+  NORM_RETURN_IF_ERROR(InferOutputs(attributes, inputs, &outputs));
+  NORM_RETURN_IF_ERROR(WithOpName(op, CheckDevice(device)));
+
+  const NvtxRange range(op.name, "x", inputs[FindInput(op, "x")]);
+  CountOpCall(op.name);
+  CountedContext counted(op, context);
+  return WithOpName(op, op.compute(counted, attributes, outputs, device));
+}
+
+}  // namespace tfjs_norm

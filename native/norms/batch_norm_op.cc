@@ -1,0 +1,287 @@
+// Batch norm, ghost batch norm and batch norm at inference (equations in set_norm.h).
+//
+// x has any rank >= 2 and any channel axis. The last axis as channels gives the view [ghosts,
+// N/ghosts * S, C]; any other gives [product of the axes before, product of the axes after, C],
+// channels first. Saved for backward: moments [3, R, C] of the view's (row, channel) pairs. Papers:
+// arXiv 1502.03167, 1705.08741 (ghost batches).
+#include "norms/op_arguments.h"
+#include "norms/ops.h"
+
+namespace tfjs_norm {
+namespace {
+
+constexpr char kAxisDoc[] = "The channel axis.";
+
+AttributeDecl VirtualBatchSizeAttribute() {
+  AttributeDecl attribute = {"virtual_batch_size", AttributeDecl::Type::kInt, 0};
+  attribute.minimum = 0;
+  attribute.doc = "Samples that share statistics (ghost batches); 0 = the whole batch.";
+  return attribute;
+}
+
+AttributeDecl UpdateRateAttribute() {
+  AttributeDecl attribute = {"update_rate", AttributeDecl::Type::kFloat, 0.01};
+  attribute.minimum = 0;
+  attribute.maximum = 1;
+  attribute.doc = "1 - momentum: the weight of the new value in the running statistics.";
+  return attribute;
+}
+
+AttributeDecl UnbiasedAttribute() {
+  AttributeDecl attribute = {"unbiased", AttributeDecl::Type::kBool, 0};
+  attribute.doc = "Whether the running variance is the unbiased one, M / (M - 1) of the variance.";
+  return attribute;
+}
+
+ArgumentDecl XArgument(const char* name = "x") { return AnyRankArgument(name, 2); }
+
+ArgumentDecl MomentsArgument() {
+  return RankArgument("moments", 3, "[3, R, C]: mean (high and low part) and biased variance.");
+}
+
+struct BatchLayout {
+  View view;
+  int64_t rows_per_set = 1;
+
+  Dims channels() const { return {view.channels}; }
+  Dims moments() const { return {3, view.rows, view.channels}; }
+};
+
+Status LayoutOf(const Attributes& attributes, int64_t virtual_batch_size, const Dims& x,
+                BatchLayout* layout) {
+  int64_t axis = 0;
+  NORM_RETURN_IF_ERROR(ResolveAxis(attributes, "axis", x, &axis));
+  const int64_t rank = static_cast<int64_t>(x.size());
+  const int64_t batch = x[0];
+  int64_t ghosts = 1;
+  if (virtual_batch_size > 0) {
+    if (axis == 0) {
+      return NORM_INVALID("virtual_batch_size must be 0 when axis is 0 (the batch), got %lld",
+                          static_cast<long long>(virtual_batch_size));
+    }
+    if (batch % virtual_batch_size != 0) {
+      return NORM_INVALID("virtual_batch_size must divide the batch of %lld, got %lld",
+                          static_cast<long long>(batch),
+                          static_cast<long long>(virtual_batch_size));
+    }
+    ghosts = batch / virtual_batch_size;
+  }
+  View& view = layout->view;
+  view.channels = x[axis];
+  view.channels_last = axis == rank - 1;
+  if (view.channels_last) {
+    view.rows = ghosts;
+    view.positions = ghosts == 0 ? 0 : Product(x, 0, axis) / ghosts;
+    layout->rows_per_set = 1;
+  } else {
+    view.rows = Product(x, 0, axis);
+    view.positions = Product(x, axis + 1, rank);
+    layout->rows_per_set = ghosts == 0 ? 1 : view.rows / ghosts;
+  }
+  return Ok();
+}
+
+Status TrainingLayout(const Attributes& attributes, const Dims& x, BatchLayout* layout) {
+  return LayoutOf(attributes, attributes.Int("virtual_batch_size"), x, layout);
+}
+
+Status InferenceLayout(const Attributes& attributes, const Dims& x, BatchLayout* layout) {
+  return LayoutOf(attributes, 0, x, layout);
+}
+
+Status InferForward(const Attributes& attributes, const std::vector<Dims>& inputs,
+                    std::vector<Dims>* outputs) {
+  BatchLayout layout;
+  NORM_RETURN_IF_ERROR(TrainingLayout(attributes, inputs[0], &layout));
+  const Dims channels = layout.channels();
+  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", inputs[1], channels));
+  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "beta", "center", inputs[2], channels));
+  NORM_RETURN_IF_ERROR(CheckShape("moving_mean", inputs[3], channels));
+  NORM_RETURN_IF_ERROR(CheckShape("moving_variance", inputs[4], channels));
+  *outputs = {inputs[0], channels, channels, layout.moments()};
+  return Ok();
+}
+
+Status Forward(OpContext& context, const Attributes& attributes,
+               const std::vector<Dims>& output_dims, Device device) {
+  const Tensor& x = context.input(0);
+  BatchLayout layout;
+  NORM_RETURN_IF_ERROR(TrainingLayout(attributes, x.dims, &layout));
+  std::vector<Tensor> outputs;
+  NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
+  if (x.size() == 0) return RunEmpty(context, device, outputs, {-1, 3, 4});
+
+  SetNormForward args;
+  args.view = layout.view;
+  args.rows_per_set = layout.rows_per_set;
+  args.epsilon = attributes.Number("epsilon");
+  args.x = x.data;
+  args.gamma = DataOrNull(context.input(1));
+  args.beta = DataOrNull(context.input(2));
+  args.moving_mean = context.input(3).data;
+  args.moving_variance = context.input(4).data;
+  args.update_rate = attributes.Number("update_rate");
+  args.unbiased = attributes.Bool("unbiased");
+  args.y = outputs[0].data;
+  args.new_moving_mean = outputs[1].data;
+  args.new_moving_variance = outputs[2].data;
+  args.moments = Moments::From(outputs[3].data, layout.view.pairs());
+  return RunKernels(context, device, args);
+}
+
+Status InferBackward(const Attributes& attributes, const std::vector<Dims>& inputs,
+                     std::vector<Dims>* outputs) {
+  BatchLayout layout;
+  NORM_RETURN_IF_ERROR(TrainingLayout(attributes, inputs[1], &layout));
+  const Dims channels = layout.channels();
+  NORM_RETURN_IF_ERROR(CheckShape("dy", inputs[0], inputs[1]));
+  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", inputs[2], channels));
+  NORM_RETURN_IF_ERROR(CheckShape("moments", inputs[3], layout.moments()));
+  *outputs = {inputs[1], inputs[2], ParameterShape(attributes, "center", channels)};
+  return Ok();
+}
+
+Status Backward(OpContext& context, const Attributes& attributes,
+                const std::vector<Dims>& output_dims, Device device) {
+  const Tensor& x = context.input(1);
+  BatchLayout layout;
+  NORM_RETURN_IF_ERROR(TrainingLayout(attributes, x.dims, &layout));
+  std::vector<Tensor> outputs;
+  NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
+  if (x.size() == 0) return RunEmpty(context, device, outputs);
+
+  SetNormBackward args;
+  args.view = layout.view;
+  args.rows_per_set = layout.rows_per_set;
+  args.epsilon = attributes.Number("epsilon");
+  args.dy = context.input(0).data;
+  args.x = x.data;
+  args.gamma = DataOrNull(context.input(2));
+  args.moments = Moments::From(context.input(3).data, layout.view.pairs());
+  args.dx = outputs[0].data;
+  args.dgamma = DataOrNull(outputs[1]);
+  args.dbeta = DataOrNull(outputs[2]);
+  return RunKernels(context, device, args);
+}
+
+Status InferInference(const Attributes& attributes, const std::vector<Dims>& inputs,
+                      std::vector<Dims>* outputs) {
+  BatchLayout layout;
+  NORM_RETURN_IF_ERROR(InferenceLayout(attributes, inputs[0], &layout));
+  const Dims channels = layout.channels();
+  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", inputs[1], channels));
+  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "beta", "center", inputs[2], channels));
+  NORM_RETURN_IF_ERROR(CheckShape("mean", inputs[3], channels));
+  NORM_RETURN_IF_ERROR(CheckShape("variance", inputs[4], channels));
+  *outputs = {inputs[0]};
+  return Ok();
+}
+
+Status Inference(OpContext& context, const Attributes& attributes,
+                 const std::vector<Dims>& output_dims, Device device) {
+  const Tensor& x = context.input(0);
+  BatchLayout layout;
+  NORM_RETURN_IF_ERROR(InferenceLayout(attributes, x.dims, &layout));
+  std::vector<Tensor> outputs;
+  NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
+  if (x.size() == 0) return RunEmpty(context, device, outputs);
+
+  ChannelAffineForward args;
+  args.view = layout.view;
+  args.epsilon = attributes.Number("epsilon");
+  args.x = x.data;
+  args.gamma = DataOrNull(context.input(1));
+  args.beta = DataOrNull(context.input(2));
+  args.mean = context.input(3).data;
+  args.variance = context.input(4).data;
+  args.y = outputs[0].data;
+  return RunKernels(context, device, args);
+}
+
+Status InferInferenceBackward(const Attributes& attributes, const std::vector<Dims>& inputs,
+                              std::vector<Dims>* outputs) {
+  BatchLayout layout;
+  NORM_RETURN_IF_ERROR(InferenceLayout(attributes, inputs[1], &layout));
+  const Dims channels = layout.channels();
+  NORM_RETURN_IF_ERROR(CheckShape("dy", inputs[0], inputs[1]));
+  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", inputs[2], channels));
+  NORM_RETURN_IF_ERROR(CheckShape("mean", inputs[3], channels));
+  NORM_RETURN_IF_ERROR(CheckShape("variance", inputs[4], channels));
+  *outputs = {inputs[1], inputs[2], ParameterShape(attributes, "center", channels), channels,
+              channels};
+  return Ok();
+}
+
+Status InferenceBackward(OpContext& context, const Attributes& attributes,
+                         const std::vector<Dims>& output_dims, Device device) {
+  const Tensor& x = context.input(1);
+  BatchLayout layout;
+  NORM_RETURN_IF_ERROR(InferenceLayout(attributes, x.dims, &layout));
+  std::vector<Tensor> outputs;
+  NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
+  if (x.size() == 0) return RunEmpty(context, device, outputs);
+
+  ChannelAffineBackward args;
+  args.view = layout.view;
+  args.epsilon = attributes.Number("epsilon");
+  args.dy = context.input(0).data;
+  args.x = x.data;
+  args.gamma = DataOrNull(context.input(2));
+  args.mean = context.input(3).data;
+  args.variance = context.input(4).data;
+  args.dx = outputs[0].data;
+  args.dgamma = DataOrNull(outputs[1]);
+  args.dbeta = DataOrNull(outputs[2]);
+  args.dmean = outputs[3].data;
+  args.dvariance = outputs[4].data;
+  return RunKernels(context, device, args);
+}
+
+}  // namespace
+
+const std::vector<OpDecl>& BatchNormOps() {
+  static const auto& ops = *new std::vector<OpDecl>{
+      {"TfjsBatchNorm",
+       "Batch normalization with the batch's own statistics, and the updated running statistics.",
+       {XArgument(), VectorArgument("gamma", "[C] or [0]"), VectorArgument("beta", "[C] or [0]"),
+        VectorArgument("moving_mean", "[C]"), VectorArgument("moving_variance", "[C]")},
+       {LikeArgument("y", 0, "x, normalized"), LikeArgument("new_moving_mean", 3, "[C]"),
+        LikeArgument("new_moving_variance", 4, "[C]"), MomentsArgument()},
+       {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), UpdateRateAttribute(),
+        UnbiasedAttribute(), ScaleAttribute(), CenterAttribute(), VirtualBatchSizeAttribute()},
+       InferForward,
+       Forward},
+      {"TfjsBatchNormGrad",
+       "Gradient of TfjsBatchNorm's y.",
+       {XArgument("dy"), XArgument(), VectorArgument("gamma", "[C] or [0]"), MomentsArgument()},
+       {LikeArgument("dx", 1, ""), LikeArgument("dgamma", 2, "[C], or [0] without scale"),
+        VectorArgument("dbeta", "[C], or [0] without center")},
+       {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), ScaleAttribute(),
+        CenterAttribute(), VirtualBatchSizeAttribute()},
+       InferBackward,
+       Backward},
+      {"TfjsBatchNormInference",
+       "Batch normalization with given statistics.",
+       {XArgument(), VectorArgument("gamma", "[C] or [0]"), VectorArgument("beta", "[C] or [0]"),
+        VectorArgument("mean", "[C]"), VectorArgument("variance", "[C]")},
+       {LikeArgument("y", 0, "x, normalized")},
+       {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), ScaleAttribute(),
+        CenterAttribute()},
+       InferInference,
+       Inference},
+      {"TfjsBatchNormInferenceGrad",
+       "Gradient of TfjsBatchNormInference, with respect to the statistics too.",
+       {XArgument("dy"), XArgument(), VectorArgument("gamma", "[C] or [0]"),
+        VectorArgument("mean", "[C]"), VectorArgument("variance", "[C]")},
+       {LikeArgument("dx", 1, ""), LikeArgument("dgamma", 2, "[C], or [0] without scale"),
+        VectorArgument("dbeta", "[C], or [0] without center"), LikeArgument("dmean", 3, "[C]"),
+        LikeArgument("dvariance", 4, "[C]")},
+       {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), ScaleAttribute(),
+        CenterAttribute()},
+       InferInferenceBackward,
+       InferenceBackward},
+  };
+  return ops;
+}
+
+}  // namespace tfjs_norm

@@ -1,0 +1,15 @@
+// The op declarations, one family per *_op.cc. registry.cc lists them for every face.
+#pragma once
+
+#include <vector>
+
+#include "core/op.h"
+
+namespace tfjs_norm {
+
+const std::vector<OpDecl>& BatchNormOps();
+const std::vector<OpDecl>& GroupNormOps();  // instance norm is groups = channels
+const std::vector<OpDecl>& LayerNormOps();
+const std::vector<OpDecl>& RmsNormOps();
+
+}  // namespace tfjs_norm
