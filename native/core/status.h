@@ -51,7 +51,7 @@ __attribute__((format(printf, 2, 3))) inline Status Error(Code code, const char*
 
 #define NORM_RETURN_IF_ERROR(expression)             \
   do {                                               \
-    ::tfjs_norm::Status norm_status = (expression);       \
+    ::tfjs_norm::Status norm_status = (expression);  \
     if (!norm_status.ok()) return norm_status;       \
   } while (false)
 

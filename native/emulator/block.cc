@@ -1,0 +1,312 @@
+#include "emulator/block.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+namespace tfjs_norm::emulator {
+
+__thread Thread* t_thread = nullptr;
+
+namespace {
+
+const char* Name(Operation operation) {
+  switch (operation) {
+    case Operation::kSyncThreads:
+      return "__syncthreads";
+    case Operation::kSyncWarp:
+      return "__syncwarp";
+    case Operation::kShuffle:
+      return "a shuffle";
+    case Operation::kBallot:
+      return "a vote";
+    case Operation::kNone:
+      break;
+  }
+  return "nothing";
+}
+
+const char* Base(const char* path) {
+  const char* slash = std::strrchr(path, '/');
+  return slash == nullptr ? path : slash + 1;
+}
+
+bool IsPowerOfTwo(unsigned n) { return n != 0 && (n & (n - 1)) == 0; }
+
+uint64_t NextRandom(uint64_t* state) {  // splitmix64
+  uint64_t z = *state += 0x9E3779B97F4A7C15;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+  return z ^ (z >> 31);
+}
+
+}  // namespace
+
+Status BlockRunner::Run(const Grid& grid, uint64_t block) {
+  Prepare(grid, block);
+  home_.AdoptThread();
+  Thread* first = Next();
+  first->fiber = TakeFiber();
+  if (first->fiber == nullptr) {
+    return Error(Code::kResourceExhausted, "emulator: kernel %s: no memory for a stack", grid.kernel);
+  }
+  t_thread = first;
+  home_.SwitchTo(first->fiber, false);
+  t_thread = nullptr;
+  if (failed_) {
+    // Threads that wait for ever are abandoned with their stacks; kernels own nothing that leaks.
+    free_.clear();
+    for (const auto& fiber : fibers_) free_.push_back(fiber.get());
+    return Status(Code::kInternal, message_);
+  }
+  return CheckSharedMemory();
+}
+
+void BlockRunner::Prepare(const Grid& grid, uint64_t block) {
+  grid_ = &grid;
+  block_index_ = {static_cast<unsigned>(block % grid.grid.x),
+                  static_cast<unsigned>(block / grid.grid.x % grid.grid.y),
+                  static_cast<unsigned>(block / grid.grid.x / grid.grid.y)};
+  random_ = grid.seed ^ (block * 0xD1342543DE82EF95);
+  count_ = grid.block.x * grid.block.y * grid.block.z;
+  returned_ = 0;
+  waiting_ = 0;
+  failed_ = false;
+  last_buffer_ = nullptr;
+
+  threads_.resize(count_);
+  warps_.resize((count_ + kWarpSize - 1) / kWarpSize);
+  unsigned capacity = 1;
+  while (capacity < count_) capacity *= 2;
+  queue_.resize(capacity);
+  queue_mask_ = capacity - 1;
+  head_ = tail_ = 0;
+  for (Warp& warp : warps_) {
+    warp.lanes = ~0u;
+    warp.returned = 0;
+    for (Group& group : warp.groups) group.arrived = 0;
+  }
+  if (count_ % kWarpSize != 0) warps_.back().lanes = (1u << count_ % kWarpSize) - 1;
+  for (unsigned id = 0; id < count_; ++id) {
+    Thread& thread = threads_[id];
+    thread.index = {id % grid.block.x, id / grid.block.x % grid.block.y,
+                    id / grid.block.x / grid.block.y};
+    thread.id = id;
+    thread.runner = this;
+    thread.fiber = nullptr;
+    thread.operation = Operation::kNone;
+    Push(grid.order == Order::kReverse ? count_ - 1 - id : id);
+  }
+  PoisonSharedMemory();
+}
+
+Thread* BlockRunner::Next() {
+  if (head_ == tail_) return nullptr;
+  if (grid_->order == Order::kRandom) {
+    const unsigned pick = head_ + static_cast<unsigned>(NextRandom(&random_) % (tail_ - head_));
+    std::swap(queue_[head_ & queue_mask_], queue_[pick & queue_mask_]);
+  }
+  return &threads_[queue_[head_++ & queue_mask_]];
+}
+
+Fiber* BlockRunner::TakeFiber() {
+  Fiber* fiber;
+  if (!free_.empty()) {
+    fiber = free_.back();
+    free_.pop_back();
+  } else {
+    auto made = std::make_unique<Fiber>();
+    if (!made->Allocate(static_cast<unsigned>(fibers_.size()))) return nullptr;
+    fiber = made.get();
+    fibers_.push_back(std::move(made));
+  }
+  fiber->Reset(&BlockRunner::Main, this);
+  return fiber;
+}
+
+void BlockRunner::Main(void* self) {
+  BlockRunner* runner = static_cast<BlockRunner*>(self);
+  for (;;) {
+    runner->grid_->body(runner->grid_->closure);
+    runner->Returned();
+  }
+}
+
+void BlockRunner::Returned() {
+  Thread* thread = t_thread;
+  Warp& warp = warps_[thread->id / kWarpSize];
+  const unsigned lane_bit = 1u << thread->id % kWarpSize;
+  if (waiting_ > 0) {
+    Fail(barrier_, "divergent barrier: the thread has returned and others wait in __syncthreads");
+  }
+  for (const Group& group : warp.groups) {
+    if (group.arrived != 0 && (group.mask & lane_bit) != 0) {
+      Fail(group.site, "divergent warp operation: the thread has returned and lanes 0x%08x wait in %s",
+           group.arrived, Name(group.operation));
+    }
+  }
+  warp.returned |= lane_bit;
+  ++returned_;
+  Fiber* fiber = thread->fiber;
+  Thread* next = Next();
+  if (next == nullptr) {
+    if (returned_ < count_) FailDeadlock();
+    free_.push_back(fiber);
+    fiber->SwitchTo(&home_, true);
+  }
+  t_thread = next;
+  if (next->fiber == nullptr) {
+    next->fiber = fiber;
+    return;
+  }
+  free_.push_back(fiber);
+  fiber->SwitchTo(next->fiber, true);
+}
+
+void BlockRunner::Wait() {
+  Thread* thread = t_thread;
+  Thread* next = Next();
+  if (next == nullptr) FailDeadlock();
+  if (next == thread) return;
+  if (next->fiber == nullptr) {
+    next->fiber = TakeFiber();
+    if (next->fiber == nullptr) Fail(thread->site, "no memory for the stack of another thread");
+  }
+  t_thread = next;
+  thread->fiber->SwitchTo(next->fiber, false);
+}
+
+void BlockRunner::SyncThreads(Site site) {
+  Thread* thread = t_thread;
+  if (returned_ > 0) {
+    Fail(site, "divergent barrier: __syncthreads after %u threads of the block have returned",
+         returned_);
+  }
+  if (waiting_ == 0) {
+    barrier_ = site;
+  } else if (barrier_ != site) {
+    Fail(site, "divergent barrier: %u other threads wait in the __syncthreads of %s:%d", waiting_,
+         Base(barrier_.file), barrier_.line);
+  }
+  thread->operation = Operation::kSyncThreads;
+  thread->site = site;
+  if (++waiting_ == count_) {
+    waiting_ = 0;
+    for (unsigned i = 0; i < count_; ++i) {
+      Push(grid_->order == Order::kReverse ? count_ - 1 - i : i);
+    }
+  }
+  Wait();
+  thread->operation = Operation::kNone;
+}
+
+uint64_t BlockRunner::Meet(Operation operation, unsigned mask, unsigned width, uint64_t bits,
+                           unsigned source, Site site) {
+  Thread* thread = t_thread;
+  const unsigned lane = thread->id % kWarpSize;
+  Warp& warp = warps_[thread->id / kWarpSize];
+  const unsigned lanes = static_cast<unsigned>(__builtin_popcount(mask));
+  const unsigned low = mask == 0 ? 0 : static_cast<unsigned>(__builtin_ctz(mask));
+  if (!IsPowerOfTwo(lanes) || low % lanes != 0 || mask >> low != ~0u >> (kWarpSize - lanes)) {
+    Fail(site, "%s with mask 0x%08x: expected an aligned power of two of lanes", Name(operation), mask);
+  }
+  if ((mask >> lane & 1) == 0) {
+    Fail(site, "%s with mask 0x%08x that lacks the calling lane %u", Name(operation), mask, lane);
+  }
+  if (!IsPowerOfTwo(width) || width > kWarpSize) {
+    Fail(site, "%s with width %u: expected a power of two up to 32", Name(operation), width);
+  }
+  if ((mask & warp.returned) != 0) {
+    Fail(site, "divergent warp operation: %s after lanes 0x%08x of its mask have returned",
+         Name(operation), mask & warp.returned);
+  }
+  Group& group = warp.groups[low];
+  if (group.arrived == 0) {
+    group.mask = mask;
+    group.width = width;
+    group.operation = operation;
+    group.site = site;
+  } else if (group.mask != mask || group.width != width || group.operation != operation ||
+             group.site != site) {
+    Fail(site,
+         "divergent warp operation: %s with mask 0x%08x and width %u, where lanes 0x%08x wait in %s with "
+         "mask 0x%08x and width %u of %s:%d",
+         Name(operation), mask, width, group.arrived, Name(group.operation), group.mask, group.width,
+         Base(group.site.file), group.site.line);
+  }
+  thread->operation = operation;
+  thread->site = site;
+  thread->bits = bits;
+  thread->source = source;
+  group.arrived |= 1u << lane;
+  if (group.arrived == (mask & warp.lanes)) {
+    ReleaseGroup(&group, &warp, thread->id - lane);
+  }
+  Wait();
+  thread->operation = Operation::kNone;
+  return thread->result;
+}
+
+void BlockRunner::ReleaseGroup(Group* group, Warp* warp, unsigned first_thread) {
+  const unsigned present = group->mask & warp->lanes;
+  uint64_t ballot = 0;
+  for (unsigned lane = 0; lane < kWarpSize; ++lane) {
+    const unsigned chosen = grid_->order == Order::kReverse ? kWarpSize - 1 - lane : lane;
+    if ((present >> chosen & 1) == 0) continue;
+    Thread& thread = threads_[first_thread + chosen];
+    if (group->operation == Operation::kShuffle) {
+      if ((present >> thread.source & 1) == 0) {
+        Fail(group->site, "shuffle: lane %u reads lane %u, which takes no part (mask 0x%08x)", chosen,
+             thread.source, present);
+      }
+      thread.result = threads_[first_thread + thread.source].bits;
+    } else if (thread.bits != 0) {
+      ballot |= uint64_t{1} << chosen;
+    }
+    Push(first_thread + chosen);
+  }
+  if (group->operation == Operation::kBallot) {
+    for (unsigned lane = 0; lane < kWarpSize; ++lane) {
+      if ((present >> lane & 1) != 0) threads_[first_thread + lane].result = ballot;
+    }
+  }
+  group->arrived = 0;
+}
+
+void BlockRunner::FailDeadlock() {
+  // Every thread that has not returned waits, and no one is left who could release it.
+  const Thread* first = nullptr;
+  const Thread* other = nullptr;
+  for (const Thread& thread : threads_) {
+    if (thread.operation == Operation::kNone) continue;
+    if (first == nullptr) first = &thread;
+    if (thread.site != first->site) other = &thread;
+  }
+  if (other == nullptr) {
+    Fail(first->site, "deadlock: thread %u waits in %s for threads that never come", first->id,
+         Name(first->operation));
+  }
+  Fail(first->site, "deadlock: thread %u waits in %s and thread %u in %s of %s:%d", first->id,
+       Name(first->operation), other->id, Name(other->operation), Base(other->site.file),
+       other->site.line);
+}
+
+void BlockRunner::Fail(Site site, const char* format, ...) {
+  const Thread* thread = t_thread;
+  int size = std::snprintf(message_, sizeof message_,
+                           "emulator: kernel %s, block (%u,%u,%u), thread (%u,%u,%u), %s:%d: ",
+                           grid_->kernel, block_index_.x, block_index_.y, block_index_.z,
+                           thread->index.x, thread->index.y, thread->index.z, Base(site.file),
+                           site.line);
+  if (size > static_cast<int>(sizeof message_)) size = sizeof message_;
+  va_list args;
+  va_start(args, format);
+  std::vsnprintf(message_ + size, sizeof message_ - static_cast<size_t>(size), format, args);
+  va_end(args);
+  failed_ = true;
+  thread->fiber->SwitchTo(&home_, true);
+  __builtin_unreachable();
+}
+
+}  // namespace tfjs_norm::emulator
