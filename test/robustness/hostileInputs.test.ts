@@ -1,0 +1,225 @@
+import { norm, tf } from '../../src';
+import type { Tensor } from '@tensorflow/tfjs';
+import { array64, normal } from '../support/arrays';
+import { everyOp } from '../support/everyOp';
+import { expectClose, expectSameBits, values } from '../support/expectClose';
+import { batchPartition, givenStatistics } from '../support/reference';
+import { memory, tensor } from '../support/tensors';
+
+const SHAPE = [4, 3, 5, 6];
+const FLT_MAX = 3.4028234663852886e38;
+
+describe.each(everyOp)('$name', ({ name, op, reference, perSample }) => {
+  test('all NaN in, all NaN out', () => {
+    tf.tidy(() => {
+      const y = values(op(tf.fill(SHAPE, Number.NaN)));
+      expect(Array.from(y).every(Number.isNaN)).toBe(true);
+    });
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, FLT_MAX])(
+    'one %d touches its own statistic only',
+    (value) => {
+      tf.tidy(() => {
+        const x = normal(SHAPE, 3);
+        const clean = values(op(tensor(x)));
+        const at = 7;
+        x.data[at] = value;
+        const y = values(op(tensor(x)));
+        const channels = SHAPE.at(-1)!;
+        const sample = x.data.length / SHAPE[0]!;
+        for (let i = 0; i < y.length; i++) {
+          const untouched = perSample ? i >= sample : i % channels !== at % channels;
+          if (untouched && y[i] !== clean[i]) throw new Error(`element ${i} changed to ${y[i]}`);
+        }
+        if (value !== FLT_MAX) expect(y[at]).toBeNaN();
+      });
+    },
+  );
+
+  test('equal values give exactly 0 where the mean is taken off', () => {
+    if (name === 'rmsNorm') return expect(op).toBeDefined();
+    tf.tidy(() => {
+      expectClose('y', op(tf.fill(SHAPE, 0.1)), new Float64Array(360), { absolute: 0 });
+    });
+  });
+
+  test('denormals', () => {
+    tf.tidy(() => {
+      const x = normal(SHAPE, 4, { deviation: 1e-40 });
+      expectClose('y', op(tensor(x)), reference(x.data, SHAPE), { absolute: 1e-37 });
+    });
+  });
+
+  test('alternating +-FLT_MAX gives no crash and no infinity', () => {
+    tf.tidy(() => {
+      const x = array64(SHAPE, Float64Array.from({ length: 360 }, (_, i) => (i % 2 ? FLT_MAX : -FLT_MAX)));
+      const y = Array.from(values(op(tensor(x))));
+      expect(y).toHaveLength(360);
+      expect(y.filter((v) => Math.abs(v) === Number.POSITIVE_INFINITY)).toEqual([]);
+    });
+  });
+
+  test.each([
+    ['int32', () => tf.ones(SHAPE, 'int32')],
+    ['bool', () => tf.ones(SHAPE, 'bool')],
+    ['complex64', () => tf.complex(tf.ones(SHAPE), tf.ones(SHAPE))],
+    ['string', () => tf.fill(SHAPE, 'a' as never, 'string')],
+  ])('refuses x of type %s', (dtype, make) => {
+    tf.tidy(() => {
+      expect(() => op(make())).toThrow(new RegExp(`x.*float32.*${dtype}`, 's'));
+    });
+  });
+
+  test('refuses a disposed tensor', () => {
+    const x = tf.ones(SHAPE);
+    x.dispose();
+    const before = memory();
+    expect(() => op(x)).toThrow(/disposed/);
+    expect(memory()).toEqual(before);
+  });
+
+  test('takes a tensor made on another backend', async () => {
+    const x64 = normal(SHAPE, 5);
+    await tf.setBackend('cpu');
+    const x = tensor(x64);
+    await tf.setBackend('tensorflow');
+    const y = op(x);
+    expectClose('y', y, reference(x64.data, SHAPE));
+    tf.dispose([x, y]);
+  });
+
+  test('leaves x as it is, also when x is used again', () => {
+    tf.tidy(() => {
+      const x64 = normal(SHAPE, 6);
+      const x = tensor(x64);
+      const sum = op(x).add(x).add(op(x));
+      expectSameBits('x', x, Float32Array.from(x64.data));
+      const want = reference(x64.data, SHAPE).map((v, i) => 2 * v + x64.data[i]!);
+      expectClose('2 y + x', sum, want);
+    });
+  });
+
+  test('takes slices, reshapes and transposes', () => {
+    tf.tidy(() => {
+      const big = normal([5, 3, 5, 6], 7);
+      const slice = tensor(big).slice([1, 0, 0, 0]);
+      expectClose('of a slice', op(slice), reference(big.data.slice(90), SHAPE));
+      const x = normal(SHAPE, 8);
+      const again = tensor(x).transpose([3, 2, 1, 0]).transpose([3, 2, 1, 0]).reshape([60, 6]).reshape(SHAPE);
+      expectClose('of a view', op(again), reference(x.data, SHAPE));
+    });
+  });
+
+  test.each([
+    [[1, 1]],
+    [[2, 3]],
+    [[3, 1021]],
+    [[2, 127, 1]],
+    [[1, 7, 5, 13]],
+    [[2, 3, 1, 2, 9]],
+  ])('odd shape %j', (shape) => {
+    tf.tidy(() => {
+      const x = normal(shape, 9);
+      const options = name === 'groupNorm' ? { groups: 1 } : {};
+      expectClose('y', op(tensor(x), options), reference(x.data, shape, options));
+    });
+  });
+
+  test.each([[[70_000, 3]], [[2, 65_537]]])('more than 65,535 rows or channels: %j', (shape) => {
+    tf.tidy(() => {
+      const x = normal(shape, 10);
+      const options = name === 'groupNorm' ? { groups: 1 } : {};
+      expectClose('y', op(tensor(x), options), reference(x.data, shape, options));
+    });
+  });
+
+  test.each([[[0, 3, 5, 6]], [[4, 0, 5, 6]], [[0, 0, 0, 6]], [[0, 6]]])('empty %j gives an empty y', (shape) => {
+    tf.tidy(() => {
+      const y = op(tf.zeros(shape));
+      expect(y.shape).toEqual(shape);
+      expect(values(y)).toHaveLength(0);
+    });
+  });
+
+  test('no channels: an empty result or an error that says so', () => {
+    tf.tidy(() => {
+      let y: Tensor | undefined;
+      try {
+        y = op(tf.zeros([4, 3, 0]), name === 'groupNorm' ? { groups: 1 } : {});
+      } catch (error) {
+        expect(String(error)).toMatch(new RegExp(`${name}: .*\\b0\\b`));
+      }
+      if (y) expect(y.shape).toEqual([4, 3, 0]);
+    });
+  });
+
+  test('an exception in a tidy around it leaves nothing', () => {
+    const before = memory();
+    expect(() =>
+      tf.tidy(() => {
+        op(tf.ones(SHAPE));
+        throw new Error('mine');
+      }),
+    ).toThrow('mine');
+    expect(memory()).toEqual(before);
+  });
+
+  test('frozen options, and options whose getter throws', () => {
+    const x = tf.ones(SHAPE);
+    const before = memory();
+    op(x, Object.freeze({ epsilon: 0.5 })).dispose();
+    const trap = Object.defineProperty({}, 'epsilon', {
+      enumerable: true,
+      get: () => {
+        throw new Error('trapped');
+      },
+    });
+    expect(() => op(x, trap)).toThrow('trapped');
+    expect(memory()).toEqual(before);
+    x.dispose();
+  });
+
+  test('10,000 small calls leave nothing', () => {
+    const x = tf.ones([2, 6]);
+    const before = memory();
+    for (let i = 0; i < 10_000; i++) op(x).dispose();
+    expect(memory()).toEqual(before);
+    x.dispose();
+  });
+});
+
+describe('one value per statistic', () => {
+  test.each(everyOp.filter(({ name }) => name !== 'rmsNorm').map((o) => [o.name, o] as const))(
+    '%s: y = beta and dx = 0, exactly',
+    (name, { op }) => {
+      const shape = name === 'layerNorm' ? [5, 1] : [1, 6];
+      const options = name === 'groupNorm' ? { groups: 6 } : {};
+      tf.tidy(() => {
+        const x = tensor(normal(shape, 11, { mean: 1e4 }));
+        const parameters = shape[1]!;
+        const beta = tensor(normal([parameters], 12));
+        const gamma = tensor(normal([parameters], 13));
+        const f = (t: Tensor) => op(t, { ...options, beta, gamma });
+        const want = Array.from({ length: 5 }, () => [...values(beta) as Float32Array]).flat().slice(0, x.size);
+        expectClose('y', f(x), want, { absolute: 0 });
+        const dx = tf.grad(f)(x, tensor(normal(shape, 14)));
+        expect(Array.from(values(dx)).map(Math.abs)).toEqual(new Array(x.size).fill(0));
+      });
+    },
+  );
+});
+
+describe('batchNormInference', () => {
+  test('a negative or NaN variance gives NaN in its channel only', () => {
+    tf.tidy(() => {
+      const x = normal([4, 6], 1);
+      const mean = normal([6], 2);
+      const variance = array64([6], [1, -2, 3, Number.NaN, 5, 0]);
+      const y = norm.ops.batchNormInference(tensor(x), { mean: tensor(mean), variance: tensor(variance) });
+      const partition = batchPartition(x.shape, {});
+      const want = givenStatistics(x.data, partition, {}, mean.data, variance.data, 1e-3).y;
+      expectClose('y', y, want);
+    });
+  });
+});

@@ -1,0 +1,79 @@
+/** Random shapes and attributes against the float64 reference. */
+import fc from 'fast-check';
+import { tf } from '../../src';
+import type { Tensor } from '@tensorflow/tfjs';
+import { normal, sizeOf } from '../support/arrays';
+import { everyOp } from '../support/everyOp';
+import { expectClose } from '../support/expectClose';
+import { tensor } from '../support/tensors';
+
+const RUNS = 100;
+const LARGEST = 6000;
+const SEED = Number(process.env.NORM_PROPERTY_SEED ?? 20_240_601);
+
+const extent = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(0, 1, 2, 3, 5, 7, 31, 32, 33) },
+  { weight: 1, arbitrary: fc.constantFrom(63, 64, 65, 127, 128, 1023, 1024, 1025) },
+  { weight: 3, arbitrary: fc.integer({ min: 1, max: 20 }) },
+);
+const shapes = fc
+  .array(extent, { minLength: 2, maxLength: 5 })
+  .filter((shape) => sizeOf(shape) <= LARGEST);
+const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const draw = fc.record({
+  shape: shapes,
+  seed: fc.integer({ min: 0, max: 1e6 }),
+  mean: fc.constantFrom(0, 1, -30, 1000),
+  pick: fraction,
+  choice: fraction,
+});
+
+function choose<T>(of: T[], at: number): T {
+  return of[Math.floor(at * of.length)]!;
+}
+
+const divisors = (n: number) => Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0);
+
+/** Attributes that are valid for the shape, or undefined where none are. */
+function optionsFor(name: string, shape: number[], pick: number, choice: number): object | undefined {
+  const rank = shape.length;
+  const channelAxis = 1 + Math.floor(pick * (rank - 1));
+  if (name === 'layerNorm' || name === 'rmsNorm') {
+    const axis = Array.from({ length: rank }, (_, d) => d).filter((d) => d >= channelAxis || (d > 0 && choice > 0.8));
+    if (name === 'layerNorm') return { axis };
+    return { axis, partial: choose([undefined, 0.25, 0.5], choice), epsilonInside: pick < 0.7 };
+  }
+  if (shape[channelAxis] === 0) return undefined;
+  if (name === 'groupNorm') return { axis: channelAxis, groups: choose(divisors(shape[channelAxis]!), choice) };
+  if (name === 'instanceNorm') return { axis: channelAxis };
+  const ghosts = shape[0]! > 0 && choice > 0.5 ? { virtualBatchSize: choose(divisors(shape[0]!), choice * 2 - 1) } : {};
+  return { axis: channelAxis, ...ghosts };
+}
+
+describe.each(everyOp)('$name', ({ name, op, reference }) => {
+  test(`agrees with the reference on ${RUNS} random shapes and attributes`, () => {
+    fc.assert(
+      fc.property(draw, ({ shape, seed, mean, pick, choice }) => {
+        const options = optionsFor(name, shape, pick, choice);
+        fc.pre(options !== undefined);
+        const before = tf.memory().numTensors;
+        tf.tidy(() => {
+          const x = normal(shape, seed, { mean, deviation: 2 });
+          const moving = (channels: number) => ({
+            movingMean: tf.zeros([channels]),
+            movingVariance: tf.ones([channels]),
+          });
+          const axis = (options as { axis: number }).axis;
+          const all = name === 'batchNorm' ? { ...options, ...moving(shape[axis]!) } : options;
+          const y = op(tensor(x), all);
+          expect(y.shape).toEqual(shape);
+          expectClose('y', y, reference(x.data, shape, options));
+          const dx = tf.grad((t: Tensor) => op(t, all))(tensor(x), tensor(normal(shape, seed + 1)));
+          expect(dx.shape).toEqual(shape);
+        });
+        expect(tf.memory().numTensors).toBe(before);
+      }),
+      { numRuns: RUNS, seed: SEED },
+    );
+  });
+});

@@ -1,0 +1,106 @@
+/** The native ops validate for themselves: raw calls with anything wrong fail as cleanly as ours. */
+import { tf } from '../../src';
+import { native } from '../support/askedDevice';
+import { type RawOp, attributes, callRaw, executeOp, rawOps } from '../support/rawOp';
+import { memory } from '../support/tensors';
+
+/** A failed call names the op, leaves nothing, and the valid call after it works. */
+function expectFailure(raw: RawOp, message: RegExp, call: () => unknown): void {
+  const before = memory();
+  expect(call).toThrow(message);
+  expect(memory()).toEqual(before);
+  const outputs = callRaw(raw);
+  expect(outputs).toHaveLength(raw.outputs);
+  tf.dispose(outputs);
+  expect(memory()).toEqual(before);
+}
+
+const describeNative = native ? describe : describe.skip;
+
+describeNative.each(rawOps)('$name', (raw) => {
+  const first = Object.keys(raw.inputs)[0]!;
+  const parameters = Object.entries(raw.inputs).filter(([, shape]) => shape.length === 1 && shape[0] === 6);
+  const statistics = Object.keys(raw.inputs).filter((name) => name === 'moments' || name === 'mean_square');
+  const says = (...words: string[]) => new RegExp([raw.name, ...words].join('[^]*'));
+
+  test('runs with every attribute, and with none but those without a useful default', () => {
+    tf.tidy(() => {
+      expect(callRaw(raw)[0]!.shape).toEqual(raw.inputs.x);
+      const inputs = Object.values(raw.inputs).map((shape) => tf.ones(shape));
+      const some = attributes('groups' in raw.attributes ? { groups: 3 } : {});
+      if (raw.name.startsWith('TfjsRms')) some.push(...attributes({ center: true }));
+      expect(executeOp(raw.name, some, inputs, raw.outputs)[0]!.shape).toEqual(raw.inputs.x);
+    });
+  });
+
+  const wrongLengths = parameters.flatMap(([name]) => [[0], [5], [7], [1], [], [6, 1], [2, 3]].map((s) => [name, s] as const));
+  test.each(wrongLengths)('%s of shape %j', (name, shape) => {
+    expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
+  });
+
+  test.each(statistics.flatMap((name) => [[0], [3], [3, 0], [2, 1, 6], [3, 5, 5], []].map((s) => [name, s] as const)))(
+    '%s of shape %j',
+    (name, shape) => {
+      expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
+    },
+  );
+
+  if ('dy' in raw.inputs) {
+    test.each([[[4, 3, 3, 5]], [[4, 3, 18]], [[0]]])('dy of shape %j', (dy) => {
+      expectFailure(raw, says('dy'), () => callRaw(raw, { inputs: { dy } }));
+    });
+  }
+
+  test('x a scalar', () => {
+    const inputs = 'dy' in raw.inputs ? { x: [], dy: [] } : { x: [] };
+    expectFailure(raw, says('x|dy'), () => callRaw(raw, { inputs }));
+  });
+
+  const wrongAttributes: [string, number][] = [
+    ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e-46].map((v) => ['epsilon', v] as [string, number]),
+    ...[4, -5, 2 ** 31 - 1, -(2 ** 31)].flatMap((v) => [['axis', v], ['begin_axis', v]] as [string, number][]),
+    ...[0, -2, 4, 7, 2 ** 31 - 1].map((v) => ['groups', v] as [string, number]),
+    ...[-0.1, 1.1, Number.NaN].map((v) => ['update_rate', v] as [string, number]),
+    ...[-1, 3, 5, 2 ** 31 - 1].map((v) => ['virtual_batch_size', v] as [string, number]),
+    ...[-1, 7, 2 ** 31 - 1].map((v) => ['partial', v] as [string, number]),
+  ];
+  test.each(wrongAttributes.filter(([name]) => name in raw.attributes))('%s %d', (name, value) => {
+    expectFailure(raw, says(name), () => callRaw(raw, { attributes: { [name]: value } }));
+  });
+
+  test('an attribute of the wrong type', () => {
+    const wrong = attributes(raw.attributes).map((a) => (a.name === 'epsilon' ? { ...a, type: 'int' as const, value: 1 } : a));
+    expectFailure(raw, /epsilon/, () =>
+      tf.tidy(() => executeOp(raw.name, wrong, Object.values(raw.inputs).map((s) => tf.ones(s)), raw.outputs)),
+    );
+  });
+
+  test('an unknown attribute', () => {
+    const unknown = [...attributes(raw.attributes), { name: 'epsilom', type: 'float' as const, value: 1 }];
+    expectFailure(raw, /epsilom/, () =>
+      tf.tidy(() => executeOp(raw.name, unknown, Object.values(raw.inputs).map((s) => tf.ones(s)), raw.outputs)),
+    );
+  });
+
+  test.each(['int32', 'bool'] as const)(`${first} of type %s`, (dtype) => {
+    expectFailure(raw, /float/, () =>
+      tf.tidy(() =>
+        executeOp(
+          raw.name,
+          attributes(raw.attributes),
+          Object.entries(raw.inputs).map(([name, s]) => (name === first ? tf.ones(s, dtype) : tf.ones(s))),
+          raw.outputs,
+        ),
+      ),
+    );
+  });
+
+  test('an input too few, and one too many', () => {
+    const shapes = Object.values(raw.inputs);
+    for (const wrong of [shapes.slice(1), [...shapes, [6]]]) {
+      expectFailure(raw, says(), () =>
+        tf.tidy(() => executeOp(raw.name, attributes(raw.attributes), wrong.map((s) => tf.ones(s)), raw.outputs)),
+      );
+    }
+  });
+});
