@@ -99,6 +99,8 @@ NORM_API void norm_free(int32_t device, void* data);
 NORM_API int32_t norm_copy_to_device(int32_t device, void* to, const void* from, size_t bytes);
 NORM_API int32_t norm_copy_to_host(int32_t device, void* to, const void* from, size_t bytes);
 NORM_API int32_t norm_synchronize(int32_t device, void* stream);
+/* Why the last of these calls failed on the calling thread. */
+NORM_API const char* norm_memory_error(void);
 
 #ifdef __cplusplus
 }
