@@ -1,0 +1,118 @@
+// `npm run bench`: our native ops against the composed tfjs ops, as multiples of one x.add(0), on this machine.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { norm, tf } from 'tfjs-cuda-norm';
+import { CASES, QUICK_CASES, TARGETS, groupsOf, kilobytes } from './cases.mjs';
+import { composedNorms } from './composed.mjs';
+import { nativeCalls } from './native.mjs';
+import { measure } from './timing.mjs';
+
+const options = new Command('npm run bench --')
+  .description('Time the native ops against composed tfjs ops (and PyTorch), interleaved in one process.')
+  .option('--quick', 'three shapes only')
+  .option('--rounds <count>', 'samples per candidate', Number, 15)
+  .option('--torch <python>', 'also time PyTorch on the CPU, with this Python that has it')
+  .option('--json <file>', 'write the figures there')
+  .parse()
+  .opts();
+
+const device = norm.device();
+if (device.device !== 'host') {
+  console.error(`bench: expected the host kernels, got '${device.device}' (${device.reason})`);
+  process.exit(1);
+}
+const composed = composedNorms(tf);
+
+function runAndFree(make) {
+  return () => tf.dispose(make());
+}
+
+function candidatesOf(name, shape) {
+  const native = nativeCalls({ norm, tf }, name, shape, groupsOf(shape));
+  const { x, gamma, beta, dy, mean, variance } = native.tensors;
+  const groups = groupsOf(shape);
+  const compose = (a, g, b) => composed[name](a, g, b, groups, mean, variance);
+  const gradients = tf.grads(compose);
+  const candidates = {
+    copy: runAndFree(() => x.add(0)),
+    forward: runAndFree(native.forward),
+    composedForward: runAndFree(() => tf.tidy(() => compose(x, gamma, beta))),
+  };
+  if (native.backward) {
+    candidates.backward = runAndFree(native.backward);
+    candidates.both = runAndFree(native.forwardAndBackward);
+    candidates.composedBoth = runAndFree(() => gradients([x, gamma, beta], dy));
+  }
+  return { candidates, dispose: native.dispose };
+}
+
+function benchCase({ shape, norms }) {
+  return norms.map((name) => {
+    const { candidates, dispose } = candidatesOf(name, shape);
+    const ms = measure(candidates, options);
+    dispose();
+    return { norm: name, shape, ms };
+  });
+}
+
+function torchRows(rows) {
+  const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'torch_cpu.py');
+  const cases = rows.map(({ norm: name, shape }) => ({ norm: name, shape, groups: groupsOf(shape) }));
+  const input = JSON.stringify({ threads: os.availableParallelism(), rounds: options.rounds, cases });
+  const result = spawnSync(options.torch, [script], { input, encoding: 'utf8', maxBuffer: 1 << 26 });
+  if (result.status !== 0) {
+    throw new Error(`bench: expected '${options.torch}' to run PyTorch, got: ${result.error?.message ?? result.stderr}`);
+  }
+  return JSON.parse(result.stdout);
+}
+
+const times = (value, base) => (value === undefined ? '-' : (value / base).toFixed(2)).padStart(8);
+
+function printRow({ norm: name, shape, ms, torch }) {
+  const size = `${kilobytes(shape) < 1024 ? `${kilobytes(shape)} KB` : `${(kilobytes(shape) / 1024).toFixed(1)} MB`}`;
+  console.log(
+    `${name.padEnd(10)} ${shape.join('x').padEnd(14)} ${size.padStart(8)} ${ms.copy.toFixed(3).padStart(8)} ` +
+      `${times(ms.forward, ms.copy)} ${times(ms.composedForward, ms.copy)} ${times(ms.backward, ms.copy)} ` +
+      `${times(ms.both, ms.copy)} ${times(ms.composedBoth, ms.copy)}` +
+      (torch ? ` ${times(torch.forward, ms.copy)} ${times(torch.backward, ms.copy)}` : ''),
+  );
+}
+
+console.log(`${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} cores; multiples of x.add(0)`);
+const rows = (options.quick ? QUICK_CASES : CASES).flatMap(benchCase);
+const torch = options.torch ? torchRows(rows) : undefined;
+torch?.rows.forEach((row, i) => {
+  rows[i].torch = row;
+});
+console.log(
+  'norm       shape              size  add(0)ms  forward composed backward     both composed' +
+    (torch ? `  torch ${torch.version}: forward backward` : ''),
+);
+rows.forEach(printRow);
+
+console.log(`\nTargets on ${CASES[0].shape.join('x')}:`);
+for (const row of rows.filter((r) => r.shape === CASES[0].shape)) {
+  for (const [direction, target] of Object.entries(TARGETS[row.norm])) {
+    const ratio = row.ms[direction] / row.ms.copy;
+    console.log(`  ${row.norm} ${direction}: ${ratio.toFixed(2)} (target <= ${target}) ${ratio <= target ? 'ok' : 'MISSED'}`);
+  }
+}
+const slower = rows.filter(
+  ({ ms }) => ms.forward > ms.composedForward || (ms.both !== undefined && ms.both > ms.composedBoth),
+);
+console.log(
+  slower.length === 0
+    ? 'Never slower than the composed ops.'
+    : `SLOWER than the composed ops: ${slower.map((r) => `${r.norm} ${r.shape.join('x')}`).join('; ')}`,
+);
+
+if (options.json) {
+  mkdirSync(path.dirname(path.resolve(options.json)), { recursive: true });
+  const machine = { cpu: os.cpus()[0]?.model.trim(), cores: os.availableParallelism(), node: process.version };
+  const report = { date: new Date().toISOString().slice(0, 10), machine, torch: torch?.version, rows };
+  writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+}
