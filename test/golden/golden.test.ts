@@ -1,5 +1,5 @@
-import { norm, tf } from '../../src';
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import { type Array64, channelsFirst } from '../support/arrays';
 import { expectClose } from '../support/expectClose';
 import { type GoldenCase, goldenTolerance, readGolden } from '../support/golden';
@@ -27,7 +27,14 @@ const batch: Normalizer = (c, channelAxis) => {
     return {
       inputs: ['x', 'gamma', 'beta'],
       op: (x, gamma, beta) =>
-        norm.ops.batchNormInference(x!, { mean, variance, gamma, beta, axis, epsilon: number(epsilon) }),
+        norm.ops.batchNormInference(x!, {
+          mean,
+          variance,
+          gamma,
+          beta,
+          axis,
+          epsilon: number(epsilon),
+        }),
     };
   }
   const train = (x: Tensor, gamma: Tensor, beta: Tensor) =>
@@ -79,7 +86,12 @@ const group: Normalizer = (c, axis) => ({
 const instance: Normalizer = (c, axis) => ({
   inputs: ['x', 'gamma', 'beta'],
   op: (x, gamma, beta) =>
-    norm.ops.instanceNorm(x!, { gamma, beta, axis: axis as number, epsilon: number(c.attrs.epsilon) }),
+    norm.ops.instanceNorm(x!, {
+      gamma,
+      beta,
+      axis: axis as number,
+      epsilon: number(c.attrs.epsilon),
+    }),
 });
 
 const layer: Normalizer = (c, axis) => ({

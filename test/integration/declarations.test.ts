@@ -6,7 +6,7 @@ import type { NativeDescription } from '../../src/native';
 import { addonDescription } from '../support/addon';
 import { native } from '../support/askedDevice';
 import { everyOp } from '../support/everyOp';
-import { rawOps } from '../support/rawOp';
+import { nodeBackend, rawOps } from '../support/rawOp';
 
 const root = join(__dirname, '..', '..');
 const describeNative = native ? describe : describe.skip;
@@ -18,21 +18,28 @@ interface Sent {
   outputs: number;
 }
 
-/** The op calls that `body` makes on backend `tensorflow`. */
+/** The calls of our ops that `body` makes on backend `tensorflow`. */
 function recordCalls(body: () => void): Sent[] {
-  const backend = tf.backend() as any;
+  const { binding } = nodeBackend();
   const sent: Sent[] = [];
-  const spies = (['executeMultipleOutputs', 'executeSingleOutput'] as const).map((method) => {
-    const original = backend[method].bind(backend);
-    return jest.spyOn(backend, method).mockImplementation(((op: string, attributes: [], inputs: [], outputs = 1) => {
-      if (op.startsWith('Tfjs')) sent.push({ op, attributes, inputs: inputs.length, outputs });
-      return original(op, attributes, inputs, outputs);
-    }) as never);
-  });
+  const execute = binding.executeOp;
+  const spy = jest
+    .spyOn(binding, 'executeOp')
+    .mockImplementation((op, attributes, inputs, outputs) => {
+      if (op.startsWith('Tfjs')) {
+        sent.push({
+          op,
+          attributes: attributes as Sent['attributes'],
+          inputs: inputs.length,
+          outputs,
+        });
+      }
+      return execute.call(binding, op, attributes, inputs, outputs);
+    });
   try {
     body();
   } finally {
-    for (const spy of spies) spy.mockRestore();
+    spy.mockRestore();
   }
   return sent;
 }
@@ -50,40 +57,66 @@ describeNative('declared and sent', () => {
           tf.grad((x) => op(x as never, parameters))(tf.randomNormal([4, 3, 6]));
         }
         const { norm } = require('../../src');
-        tf.grad((x) => norm.ops.batchNormInference(x, { mean: tf.zeros([6]), variance: tf.ones([6]) }))(tf.ones([4, 6]));
+        tf.grad((x) =>
+          norm.ops.batchNormInference(x, { mean: tf.zeros([6]), variance: tf.ones([6]) }),
+        )(tf.ones([4, 6]));
       }),
     );
   });
 
   test('the library declares the ten ops of the contract', () => {
-    expect(description.ops.map(({ name }) => name).sort()).toEqual(rawOps.map(({ name }) => name).sort());
+    expect(description.ops.map(({ name }) => name).sort()).toEqual(
+      rawOps.map(({ name }) => name).sort(),
+    );
   });
 
-  test.each(rawOps)('$name: inputs, outputs and attributes are those declared', ({ name, inputs, outputs, attributes }) => {
-    const declared = description.ops.find((op) => op.name === name)!;
-    expect(declared.inputs).toEqual(Object.keys(inputs));
-    expect(declared.outputs).toHaveLength(outputs);
-    expect(declared.attributes.map((a) => a.name).sort()).toEqual(Object.keys(attributes).sort());
+  test.each(rawOps)(
+    '$name: inputs, outputs and attributes are those declared',
+    ({ name, inputs, outputs, attributes }) => {
+      const declared = description.ops.find((op) => op.name === name)!;
+      expect(declared.inputs).toEqual(Object.keys(inputs));
+      expect(declared.outputs).toHaveLength(outputs);
+      expect(declared.attributes.map((a) => a.name).sort()).toEqual(Object.keys(attributes).sort());
 
-    const call = sent.find(({ op }) => op === name);
-    expect(call).toBeDefined();
-    expect(call!.inputs).toBe(declared.inputs.length);
-    expect(call!.outputs).toBe(declared.outputs.length);
-    const { binding } = tf.backend() as any;
-    const codes = { int: binding.TF_ATTR_INT, float: binding.TF_ATTR_FLOAT, bool: binding.TF_ATTR_BOOL };
-    for (const attribute of call!.attributes) {
-      const match = declared.attributes.find((a) => a.name === attribute.name);
-      expect(match && [match.name, codes[match.type]]).toEqual([attribute.name, attribute.type]);
-    }
-  });
+      const call = sent.find(({ op }) => op === name);
+      expect(call).toBeDefined();
+      expect(call!.inputs).toBe(declared.inputs.length);
+      expect(call!.outputs).toBe(declared.outputs.length);
+      const { binding } = nodeBackend();
+      const codes = {
+        int: binding.TF_ATTR_INT,
+        float: binding.TF_ATTR_FLOAT,
+        bool: binding.TF_ATTR_BOOL,
+      };
+      for (const attribute of call!.attributes) {
+        const match = declared.attributes.find((a) => a.name === attribute.name);
+        expect(match && [match.name, codes[match.type]]).toEqual([attribute.name, attribute.type]);
+      }
+    },
+  );
 
   test('defaults are the documented ones, and lie in their domains', () => {
     const documented: Record<string, Record<string, number>> = {
-      TfjsBatchNorm: { axis: -1, epsilon: 0.001, update_rate: 0.01, unbiased: 0, scale: 1, center: 1, virtual_batch_size: 0 },
+      TfjsBatchNorm: {
+        axis: -1,
+        epsilon: 0.001,
+        update_rate: 0.01,
+        unbiased: 0,
+        scale: 1,
+        center: 1,
+        virtual_batch_size: 0,
+      },
       TfjsBatchNormInference: { axis: -1, epsilon: 0.001, scale: 1, center: 1 },
       TfjsGroupNorm: { axis: -1, groups: 32, epsilon: 0.001, scale: 1, center: 1 },
       TfjsLayerNorm: { begin_axis: -1, epsilon: 0.001, scale: 1, center: 1 },
-      TfjsRmsNorm: { begin_axis: -1, epsilon: 1e-6, epsilon_inside: 1, partial: 0, scale: 1, center: 0 },
+      TfjsRmsNorm: {
+        begin_axis: -1,
+        epsilon: 1e-6,
+        epsilon_inside: 1,
+        partial: 0,
+        scale: 1,
+        center: 0,
+      },
     };
     for (const { name, attributes } of description.ops) {
       const defaults = Object.fromEntries(attributes.map((a) => [a.name, Number(a.default)]));
@@ -102,9 +135,12 @@ describeNative('declared and sent', () => {
 });
 
 test('every native op file has its TypeScript, its test and its page of documentation', () => {
-  const camel = (stem: string) => stem.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  const camel = (stem: string) =>
+    stem.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
   const list = (...path: string[]) => readdirSync(join(root, ...path));
-  const stems = list('native', 'norms').filter((f) => f.endsWith('_op.cc')).map((f) => f.replace('_op.cc', ''));
+  const stems = list('native', 'norms')
+    .filter((f) => f.endsWith('_op.cc'))
+    .map((f) => f.replace('_op.cc', ''));
   expect(stems.length).toBeGreaterThanOrEqual(4);
   for (const stem of stems) {
     expect(list('src', 'norms')).toContain(`${camel(stem)}.ts`);

@@ -11,7 +11,13 @@ import { memory, tensor } from '../support/tensors';
 
 const INPUT = [8, 8, 3];
 const conv = (filters: number) =>
-  tf.layers.conv2d({ filters, kernelSize: 3, padding: 'same', useBias: false, kernelInitializer: tf.initializers.heNormal({ seed: filters }) });
+  tf.layers.conv2d({
+    filters,
+    kernelSize: 3,
+    padding: 'same',
+    useBias: false,
+    kernelInitializer: tf.initializers.heNormal({ seed: filters }),
+  });
 const dense = (units: number) =>
   tf.layers.dense({ units, kernelInitializer: tf.initializers.glorotNormal({ seed: units }) });
 
@@ -44,8 +50,16 @@ function functional(): LayersModel {
 function nested(): LayersModel {
   const inner = tf.sequential({
     name: 'inner',
-    layers: [conv(4), tf.layers.batchNormalization({ name: 'bn', inputShape: [8, 8, 4] })].map((layer, i) =>
-      i === 0 ? tf.layers.conv2d({ filters: 4, kernelSize: 1, inputShape: INPUT, kernelInitializer: tf.initializers.heNormal({ seed: 5 }) }) : layer,
+    layers: [conv(4), tf.layers.batchNormalization({ name: 'bn', inputShape: [8, 8, 4] })].map(
+      (layer, i) =>
+        i === 0
+          ? tf.layers.conv2d({
+              filters: 4,
+              kernelSize: 1,
+              inputShape: INPUT,
+              kernelInitializer: tf.initializers.heNormal({ seed: 5 }),
+            })
+          : layer,
     ),
   });
   return tf.sequential({
@@ -53,8 +67,10 @@ function nested(): LayersModel {
   });
 }
 
-const images = (count: number, seed: number) => tensor(normal([count, ...INPUT], seed, { mean: 1, deviation: 2 }));
-const compile = (model: LayersModel) => model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+const images = (count: number, seed: number) =>
+  tensor(normal([count, ...INPUT], seed, { mean: 1, deviation: 2 }));
+const compile = (model: LayersModel) =>
+  model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
 
 function predictions(model: LayersModel): Float32Array {
   return tf.tidy(() => Float32Array.from((model.predict(images(5, 3)) as Tensor).dataSync()));
@@ -88,8 +104,14 @@ describe.each([
     const report = norm.useNativeOps(model);
     expect(report.model).toBe(model);
     expect(report.replaced.map(({ name }) => name).sort()).toEqual(['bn', 'ln']);
-    expect(report.replaced.map(({ from }) => from).sort()).toEqual(['BatchNormalization', 'LayerNormalization']);
-    expect(report.replaced.map(({ to }) => to).sort()).toEqual(['NativeBatchNormalization', 'NativeLayerNormalization']);
+    expect(report.replaced.map(({ from }) => from).sort()).toEqual([
+      'BatchNormalization',
+      'LayerNormalization',
+    ]);
+    expect(report.replaced.map(({ to }) => to).sort()).toEqual([
+      'NativeBatchNormalization',
+      'NativeLayerNormalization',
+    ]);
     norm.resetCounters();
     expectClose('predictions', predictions(model), want, { absolute: 1e-5, relative: 1e-5 });
     expect(norm.counters().opCalls > 0).toBe(native);
@@ -111,7 +133,10 @@ describe.each([
     const want = await train(model, 4);
     const got = await train(other, 4);
     expectClose('losses', got, want, { relative: 1e-3 });
-    expectClose('predictions', predictions(other), predictions(model), { absolute: 2e-3, relative: 1e-2 });
+    expectClose('predictions', predictions(other), predictions(model), {
+      absolute: 2e-3,
+      relative: 1e-2,
+    });
     other.dispose();
   });
 
@@ -158,7 +183,10 @@ test('a stock model loaded from disk, then replaced, predicts the same', async (
     await model.save(`file://${folder}`);
     const loaded = await tf.loadLayersModel(`file://${folder}/model.json`);
     norm.useNativeOps(loaded);
-    expectClose('predictions', predictions(loaded), values(predictions(model)), { absolute: 1e-5, relative: 1e-5 });
+    expectClose('predictions', predictions(loaded), values(predictions(model)), {
+      absolute: 1e-5,
+      relative: 1e-5,
+    });
     loaded.dispose();
   } finally {
     model.dispose();

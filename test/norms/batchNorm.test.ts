@@ -1,21 +1,28 @@
-import { norm, tf } from '../../src';
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import { normalizeAxis } from '../support/arrays';
-import { type Normalizer, describeNormalizer } from '../support/describeNormalizer';
-import { type Options, batchPartition, centered } from '../support/reference';
+import { describeNormalizer, type Normalizer } from '../support/describeNormalizer';
+import { batchPartition, centered, type Options } from '../support/reference';
 import {
   AFFINE_DEFAULTS,
-  EVERY_AFFINE_ARGUMENT,
   affineWeights,
   commonBadArguments,
   constant,
+  EVERY_AFFINE_ARGUMENT,
 } from '../support/table';
 
 const ones = (...shape: number[]) => tf.ones(shape);
 const channelsOf = (shape: readonly number[], { axis = -1 }: Options) =>
   shape[normalizeAxis(axis as number, shape.length)]!;
 const call = (x: unknown, options: object) =>
-  tf.tidy(() => norm.ops.batchNorm(x as Tensor, { movingMean: tf.zeros([6]), movingVariance: ones(6), ...options }).y);
+  tf.tidy(
+    () =>
+      norm.ops.batchNorm(x as Tensor, {
+        movingMean: tf.zeros([6]),
+        movingVariance: ones(6),
+        ...options,
+      }).y,
+  );
 const bad = (options: () => object) => () => tf.tidy(() => call(ones(4, 3, 3, 6), options()));
 
 const batchNorm: Normalizer = {
@@ -113,25 +120,46 @@ const batchNorm: Normalizer = {
     ['gamma too short', bad(() => ({ gamma: ones(5) })), /^batchNorm: gamma.*\[6\].*\[5\]/],
     ['an empty gamma', bad(() => ({ gamma: tf.tensor1d([]) })), /^batchNorm: gamma.*\[6\].*\[0\]/],
     ['beta of rank 2', bad(() => ({ beta: ones(6, 1) })), /^batchNorm: beta.*\[6\].*\[6,\s?1\]/],
-    ['movingMean too long', bad(() => ({ movingMean: ones(7) })), /^batchNorm: movingMean.*\[6\].*\[7\]/],
-    ['an empty movingVariance', bad(() => ({ movingVariance: tf.tensor1d([]) })), /^batchNorm: movingVariance.*\[6\].*\[0\]/],
+    [
+      'movingMean too long',
+      bad(() => ({ movingMean: ones(7) })),
+      /^batchNorm: movingMean.*\[6\].*\[7\]/,
+    ],
+    [
+      'an empty movingVariance',
+      bad(() => ({ movingVariance: tf.tensor1d([]) })),
+      /^batchNorm: movingVariance.*\[6\].*\[0\]/,
+    ],
     ['no movingMean', bad(() => ({ movingMean: undefined })), /movingMean/],
     [
       'inference: mean too short',
-      () => tf.tidy(() => norm.ops.batchNormInference(ones(2, 6), { mean: ones(5), variance: ones(6) })),
+      () =>
+        tf.tidy(() =>
+          norm.ops.batchNormInference(ones(2, 6), { mean: ones(5), variance: ones(6) }),
+        ),
       /^batchNormInference: mean.*\[6\].*\[5\]/,
     ],
     [
       'inference: variance of length 1',
-      () => tf.tidy(() => norm.ops.batchNormInference(ones(2, 6), { mean: ones(6), variance: ones(1) })),
+      () =>
+        tf.tidy(() =>
+          norm.ops.batchNormInference(ones(2, 6), { mean: ones(6), variance: ones(1) }),
+        ),
       /^batchNormInference: variance.*\[6\].*\[1\]/,
     ],
     [
       'inference: epsilon 0',
-      () => tf.tidy(() => norm.ops.batchNormInference(ones(2, 6), { mean: ones(6), variance: ones(6), epsilon: 0 })),
+      () =>
+        tf.tidy(() =>
+          norm.ops.batchNormInference(ones(2, 6), { mean: ones(6), variance: ones(6), epsilon: 0 }),
+        ),
       /^batchNormInference: epsilon.*got 0/,
     ],
-    ['a layer with momentum 2', () => norm.layers.batchNormalization({ momentum: 2 }), /momentum.*2/],
+    [
+      'a layer with momentum 2',
+      () => norm.layers.batchNormalization({ momentum: 2 }),
+      /momentum.*2/,
+    ],
     [
       'a layer on an undefined channel dimension',
       () => norm.layers.batchNormalization().build([null, 4, null]),

@@ -1,5 +1,5 @@
-import { norm, tf } from '../../src';
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import { dot, normal } from '../support/arrays';
 import { expectClose, expectSameBits } from '../support/expectClose';
 import {
@@ -41,11 +41,25 @@ describe('batchNorm running statistics', () => {
       tf.tidy(() => {
         const movingMean = tensor(old.mean);
         const movingVariance = tensor(old.variance);
-        const result = norm.ops.batchNorm(tensor(x), { movingMean, movingVariance, axis, momentum, unbiased, ...ghosts });
+        const result = norm.ops.batchNorm(tensor(x), {
+          movingMean,
+          movingVariance,
+          axis,
+          momentum,
+          unbiased,
+          ...ghosts,
+        });
         expectClose('movingMean', result.movingMean, want.mean, { scaled: 1e-6, relative: 2e-6 });
-        expectClose('movingVariance', result.movingVariance, want.variance, { scaled: 1e-6, relative: 2e-6 });
+        expectClose('movingVariance', result.movingVariance, want.variance, {
+          scaled: 1e-6,
+          relative: 2e-6,
+        });
         expectSameBits('the movingMean given', movingMean, Float32Array.from(old.mean.data));
-        expectSameBits('the movingVariance given', movingVariance, Float32Array.from(old.variance.data));
+        expectSameBits(
+          'the movingVariance given',
+          movingVariance,
+          Float32Array.from(old.variance.data),
+        );
       });
     },
   );
@@ -78,7 +92,8 @@ describe('batchNormInference', () => {
     const grads = want.gradients(dy.data);
 
     const direction = normal(channels, 8).data;
-    const moved = (values: Float64Array, step: number) => values.map((value, i) => value + step * direction[i]!);
+    const moved = (values: Float64Array, step: number) =>
+      values.map((value, i) => value + step * direction[i]!);
     const difference = (f: (step: number) => Float64Array) =>
       (dot(dy.data, f(1e-5)) - dot(dy.data, f(-1e-5))) / 2e-5;
     const tight = { scaled: 1e-6, relative: 1e-6 };
@@ -126,7 +141,12 @@ describe('the batchNormalization layer', () => {
       expect([...layer.getWeights()[2]!.dataSync()]).toEqual([0, 0, 0, 0, 0, 0]);
       layer.apply(x, { training: true });
       layer.apply(x, { training: true });
-      const want = runningStatistics(own, { mean: own.mean.map(() => 0), variance: own.mean.map(() => 1) }, 0.5, false);
+      const want = runningStatistics(
+        own,
+        { mean: own.mean.map(() => 0), variance: own.mean.map(() => 1) },
+        0.5,
+        false,
+      );
       const twice = runningStatistics(own, want, 0.5, false);
       expectClose('moving_mean', layer.getWeights()[2]!, twice.mean, { scaled: 1e-6 });
       expectClose('moving_variance', layer.getWeights()[3]!, twice.variance, { scaled: 1e-6 });
@@ -140,7 +160,11 @@ describe('the batchNormalization layer', () => {
       const x = tensor(x64);
       const y = layer.apply(x, { training: true }) as Tensor;
       expect([...layer.getWeights()[2]!.dataSync()]).toEqual([0, 0, 0, 0, 0, 0]);
-      expectClose('y', y, x64.data.map((value) => value / Math.sqrt(1 + 1e-3)));
+      expectClose(
+        'y',
+        y,
+        x64.data.map((value) => value / Math.sqrt(1 + 1e-3)),
+      );
     });
     layer.dispose();
   });
@@ -163,7 +187,12 @@ describe('the batchNormalization layer', () => {
     const y = tf.ones([4, 1]);
     const { history } = await model.fit(x, y, { epochs: 3, verbose: 0 });
     expect(history.loss!.at(-1)).toBeLessThan(history.loss![0] as number);
-    expectClose('moving_mean', model.layers[0]!.getWeights().at(-2)!, own.mean.map((m) => m * (1 - 0.99 ** 3)), { scaled: 1e-5 });
+    expectClose(
+      'moving_mean',
+      model.layers[0]!.getWeights().at(-2)!,
+      own.mean.map((m) => m * (1 - 0.99 ** 3)),
+      { scaled: 1e-5 },
+    );
     tf.dispose([x, y]);
     model.dispose();
   });

@@ -1,19 +1,20 @@
-import { norm, tf } from '../../src';
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import { normalizeAxis } from '../support/arrays';
-import { type Normalizer, describeNormalizer } from '../support/describeNormalizer';
+import { describeNormalizer, type Layer, type Normalizer } from '../support/describeNormalizer';
 import { expectClose } from '../support/expectClose';
 import { prepare, tensorsOf } from '../support/prepared';
 import { centered, groupPartition } from '../support/reference';
 import {
   AFFINE_DEFAULTS,
-  EVERY_AFFINE_ARGUMENT,
   affineWeights,
   commonBadArguments,
+  EVERY_AFFINE_ARGUMENT,
 } from '../support/table';
 
 const ones = (...shape: number[]) => tf.ones(shape);
-const call = (x: unknown, options: object) => norm.ops.groupNorm(x as Tensor, { groups: 3, ...options });
+const call = (x: unknown, options: object) =>
+  norm.ops.groupNorm(x as Tensor, { groups: 3, ...options });
 const bad = (options: object) => () => tf.tidy(() => call(ones(2, 4, 4, 6), options));
 
 const groupNorm: Normalizer = {
@@ -85,7 +86,11 @@ const groupNorm: Normalizer = {
       /axis.*undefined|channel.*undefined|undefined.*channel/i,
     ],
     ['a layer with groups 0', () => norm.layers.groupNormalization({ groups: 0 }), /groups.*0/],
-    ['a layer with epsilon -1', () => norm.layers.groupNormalization({ epsilon: -1 }), /epsilon.*-1/],
+    [
+      'a layer with epsilon -1',
+      () => norm.layers.groupNormalization({ epsilon: -1 }),
+      /epsilon.*-1/,
+    ],
   ],
 };
 
@@ -114,7 +119,10 @@ describe('groupNorm', () => {
   });
 
   test("loads under TF-Addons' class name", () => {
-    const [layerClass] = tf.serialization.SerializationMap.getMap().classNameMap['Addons>GroupNormalization']!;
-    expect(new (layerClass as any)({ groups: 2 }).getConfig()).toMatchObject({ groups: 2 });
+    const [layerClass] =
+      tf.serialization.SerializationMap.getMap().classNameMap['Addons>GroupNormalization']!;
+    expect(
+      new (layerClass as unknown as new (args: object) => Layer)({ groups: 2 }).getConfig(),
+    ).toMatchObject({ groups: 2 });
   });
 });

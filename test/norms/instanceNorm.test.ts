@@ -1,13 +1,13 @@
-import { norm, tf } from '../../src';
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import { normalizeAxis } from '../support/arrays';
-import { type Normalizer, describeNormalizer } from '../support/describeNormalizer';
+import { describeNormalizer, type Layer, type Normalizer } from '../support/describeNormalizer';
 import { centered, instancePartition } from '../support/reference';
 import {
   AFFINE_DEFAULTS,
-  EVERY_AFFINE_ARGUMENT,
   affineWeights,
   commonBadArguments,
+  EVERY_AFFINE_ARGUMENT,
 } from '../support/table';
 
 const ones = (...shape: number[]) => tf.ones(shape);
@@ -38,7 +38,8 @@ const instanceNorm: Normalizer = {
     { shape: [0, 3, 3, 6] },
     { shape: [2, 3, 0, 6] },
   ],
-  op: (x, parameters, options) => norm.ops.instanceNorm(x, { ...parameters, ...(options as object) }),
+  op: (x, parameters, options) =>
+    norm.ops.instanceNorm(x, { ...parameters, ...(options as object) }),
   partition: instancePartition,
   reference: (x, partition, parameters, { epsilon }) => centered(x, partition, parameters, epsilon),
   layer: {
@@ -65,6 +66,8 @@ describe('instanceNorm', () => {
   test("loads under TF-Addons' class name", () => {
     const [layerClass] =
       tf.serialization.SerializationMap.getMap().classNameMap['Addons>InstanceNormalization']!;
-    expect(new (layerClass as any)({ axis: 1 }).getConfig()).toMatchObject({ axis: 1 });
+    expect(
+      new (layerClass as unknown as new (args: object) => Layer)({ axis: 1 }).getConfig(),
+    ).toMatchObject({ axis: 1 });
   });
 });

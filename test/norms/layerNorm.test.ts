@@ -1,15 +1,15 @@
-import { norm, tf } from '../../src';
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import { normalizeAxis } from '../support/arrays';
-import { type Normalizer, describeNormalizer } from '../support/describeNormalizer';
+import { describeNormalizer, type Normalizer } from '../support/describeNormalizer';
 import { expectClose } from '../support/expectClose';
 import { prepare, tensorsOf } from '../support/prepared';
 import { axesPartition, centered } from '../support/reference';
 import {
   AFFINE_DEFAULTS,
-  EVERY_AFFINE_ARGUMENT,
   affineWeights,
   commonBadArguments,
+  EVERY_AFFINE_ARGUMENT,
 } from '../support/table';
 
 const ones = (...shape: number[]) => tf.ones(shape);
@@ -53,7 +53,10 @@ const layerNorm: Normalizer = {
     everyArgument: { axis: [1, 3], epsilon: 0.25, ...EVERY_AFFINE_ARGUMENT },
     weights: (shape, args) => {
       const axes = [(args.axis as number | number[]) ?? -1].flat();
-      return affineWeights(axes.map((axis) => shape[normalizeAxis(axis, shape.length)]!), args);
+      return affineWeights(
+        axes.map((axis) => shape[normalizeAxis(axis, shape.length)]!),
+        args,
+      );
     },
   },
   badArguments: [
@@ -63,7 +66,11 @@ const layerNorm: Normalizer = {
     ['axis [-1, 3], the same', bad(() => ({ axis: [-1, 3] })), /^layerNorm: axis.*got/],
     ['x of rank 0', () => tf.tidy(() => call(tf.scalar(1), {})), /^layerNorm: (x|axis)/],
     ['gamma too long', bad(() => ({ gamma: ones(7) })), /^layerNorm: gamma.*\[6\].*\[7\]/],
-    ['gamma of the wrong rank', bad(() => ({ gamma: ones(24), axis: [2, 3] })), /^layerNorm: gamma.*\[4,\s?6\].*\[24\]/],
+    [
+      'gamma of the wrong rank',
+      bad(() => ({ gamma: ones(24), axis: [2, 3] })),
+      /^layerNorm: gamma.*\[4,\s?6\].*\[24\]/,
+    ],
     ['beta of length 1', bad(() => ({ beta: ones(1) })), /^layerNorm: beta.*\[6\].*\[1\]/],
     [
       'a layer on an undefined dimension',
@@ -80,13 +87,15 @@ describe('layerNorm', () => {
     const p = prepare(layerNorm, { shape: [3, 4, 6] });
     tf.tidy(() => {
       const { x, gamma, beta } = tensorsOf(p);
-      const [own, theirs] = [norm.layers.layerNormalization(), tf.layers.layerNormalization()].map((layer) => {
-        layer.build(x.shape);
-        layer.setWeights([gamma!, beta!]);
-        const y = layer.apply(x) as Tensor;
-        layer.dispose();
-        return y;
-      });
+      const [own, theirs] = [norm.layers.layerNormalization(), tf.layers.layerNormalization()].map(
+        (layer) => {
+          layer.build(x.shape);
+          layer.setWeights([gamma!, beta!]);
+          const y = layer.apply(x) as Tensor;
+          layer.dispose();
+          return y;
+        },
+      );
       expectClose('y', own!, theirs!);
     });
   });

@@ -1,6 +1,6 @@
-import { norm, tf } from '../../src';
 import type { Tensor } from '@tensorflow/tfjs';
-import { type Normalizer, describeNormalizer } from '../support/describeNormalizer';
+import { norm, tf } from '../../src';
+import { describeNormalizer, type Normalizer } from '../support/describeNormalizer';
 import { axesPartition, rootMeanSquare } from '../support/reference';
 import { commonBadArguments } from '../support/table';
 

@@ -45,21 +45,28 @@ function runSuite(corePath, withOurs) {
     [join(here, 'suite.cjs'), corePath, withOurs ? 'with' : 'without', out],
     { stdio: ['ignore', 'ignore', 'inherit'], env: { TF_CPP_MIN_LOG_LEVEL: '3', ...process.env } },
   );
-  if (status !== 0) throw new Error(`${withOurs ? 'with' : 'without'} our library: ended with ${signal ?? status}`);
+  if (status !== 0)
+    throw new Error(`${withOurs ? 'with' : 'without'} our library: ended with ${signal ?? status}`);
   const result = JSON.parse(readFileSync(out, 'utf8'));
   const seconds = ((Date.now() - started) / 1000).toFixed(0);
-  console.log(`${withOurs ? `with our library (${result.device})` : 'stock tfjs-node'}: ${summary(result)} in ${seconds} s`);
+  console.log(
+    `${withOurs ? `with our library (${result.device})` : 'stock tfjs-node'}: ${summary(result)} in ${seconds} s`,
+  );
   return result;
 }
 
 function summary({ specs }) {
   const counts = {};
   for (const { status } of Object.values(specs)) counts[status] = (counts[status] ?? 0) + 1;
-  return Object.entries(counts).map(([status, n]) => `${n} ${status}`).join(', ');
+  return Object.entries(counts)
+    .map(([status, n]) => `${n} ${status}`)
+    .join(', ');
 }
 
 const failuresOf = ({ specs }) =>
-  Object.keys(specs).filter((name) => specs[name].status === 'failed').sort();
+  Object.keys(specs)
+    .filter((name) => specs[name].status === 'failed')
+    .sort();
 
 const corePath = await bundle();
 const stock = runSuite(corePath, false);
@@ -73,12 +80,15 @@ for (const name of new Set([...Object.keys(stock.specs), ...Object.keys(ours.spe
   const [before, after] = [stock.specs[name], ours.specs[name]];
   if (before?.status !== after?.status) {
     const why = after?.message ?? before?.message ?? '';
-    problems.push(`${name}: ${before?.status ?? 'absent'} stock, ${after?.status ?? 'absent'} with our library. ${why}`);
+    problems.push(
+      `${name}: ${before?.status ?? 'absent'} stock, ${after?.status ?? 'absent'} with our library. ${why}`,
+    );
   }
 }
 const known = new Set(JSON.parse(readFileSync(knownPath, 'utf8')));
 for (const name of failuresOf(ours)) {
-  if (!known.has(name)) problems.push(`${name}: fails and is not in known-failures.json. ${ours.specs[name].message}`);
+  if (!known.has(name))
+    problems.push(`${name}: fails and is not in known-failures.json. ${ours.specs[name].message}`);
 }
 for (const name of known) {
   const status = ours.specs[name]?.status ?? 'absent';
@@ -87,6 +97,8 @@ for (const name of known) {
 for (const problem of problems) console.log(`FAILED ${problem}`);
 
 // A known failure that fails as expected is a pass of this comparison.
-const compared = Object.values(ours.specs).filter(({ status }) => status === 'passed' || status === 'failed').length;
+const compared = Object.values(ours.specs).filter(
+  ({ status }) => status === 'passed' || status === 'failed',
+).length;
 console.log(`${Math.max(0, compared - problems.length)} passed, ${problems.length} failed`);
 process.exitCode = problems.length ? 1 : 0;

@@ -47,5 +47,10 @@ runner.addReporter({
   },
 });
 // The bundle has a tfjs-core of its own; all copies in a process share one engine, kernel and gradient registry.
-require(bundlePath).registerSpecs({ name: 'test-tensorflow', backendName: 'tensorflow', flags: {}, isDataSync: true });
+require(bundlePath).registerSpecs({
+  name: 'test-tensorflow',
+  backendName: 'tensorflow',
+  flags: {},
+  isDataSync: true,
+});
 runner.execute().then(() => writeFileSync(out, JSON.stringify({ device, specs })));

@@ -1,10 +1,11 @@
 /** The addon's direct calls: every library's devices against each other, odd memory, bad arguments. */
+
+import type { NativeTensor } from '../../src/native';
 import { addon } from '../support/addon';
-import { asked, native } from '../support/askedDevice';
 import { normal, sizeOf } from '../support/arrays';
+import { asked, native } from '../support/askedDevice';
 import { expectClose, expectSameBits } from '../support/expectClose';
 import { rawOps } from '../support/rawOp';
-import type { NativeTensor } from '../../src/native';
 
 /** `data` starts one element into its buffer when `offset` is 1: aligned to 4 bytes only. */
 function nativeTensor(shape: number[], seed: number, offset = 0): NativeTensor {
@@ -29,30 +30,36 @@ describeNative.each(rawOps)('$name', (raw) => {
       expect(output.shape).toEqual(again[i]!.shape);
       expectClose(`output ${i}`, again[i]!.data, output.data, { scaled: 1e-6 });
     });
-    expectSameBits('output 0', addon().run(raw.name, device, inputsOf(raw), raw.attributes)[0]!.data, once[0]!.data);
+    expectSameBits(
+      'output 0',
+      addon().run(raw.name, device, inputsOf(raw), raw.attributes)[0]!.data,
+      once[0]!.data,
+    );
   });
 
   (asked === 'emulated' ? test : test.skip)('host and emulated CUDA agree', () => {
     const host = addon().run(raw.name, 'host', inputsOf(raw), raw.attributes);
     const cuda = addon().run(raw.name, 'cuda', inputsOf(raw), raw.attributes);
-    host.forEach((output, i) => expectClose(`output ${i}`, cuda[i]!.data, output.data));
+    for (const [i, output] of host.entries())
+      expectClose(`output ${i}`, cuda[i]!.data, output.data);
   });
 
-  (asked === 'emulated' ? test.each(['forward', 'reverse', 'random'] as const) : test.skip.each(['any']))(
-    'the order in which threads run does not matter: %s',
-    (order) => {
-      const usual = addon().run(raw.name, 'cuda', inputsOf(raw), raw.attributes);
-      try {
-        for (const seed of [1, 2, 3]) {
-          addon().emulatorOrder(order as 'random', seed);
-          const other = addon().run(raw.name, 'cuda', inputsOf(raw), raw.attributes);
-          usual.forEach((output, i) => expectSameBits(`output ${i}`, other[i]!.data, output.data));
+  (asked === 'emulated'
+    ? test.each(['forward', 'reverse', 'random'] as const)
+    : test.skip.each(['any']))('the order in which threads run does not matter: %s', (order) => {
+    const usual = addon().run(raw.name, 'cuda', inputsOf(raw), raw.attributes);
+    try {
+      for (const seed of [1, 2, 3]) {
+        addon().emulatorOrder(order as 'random', seed);
+        const other = addon().run(raw.name, 'cuda', inputsOf(raw), raw.attributes);
+        for (const [i, output] of usual.entries()) {
+          expectSameBits(`output ${i}`, other[i]!.data, output.data);
         }
-      } finally {
-        addon().emulatorOrder('forward', 0);
       }
-    },
-  );
+    } finally {
+      addon().emulatorOrder('forward', 0);
+    }
+  });
 
   test('leaves no memory behind', () => {
     addon().run(raw.name, devices[0], inputsOf(raw), raw.attributes);
@@ -60,22 +67,46 @@ describeNative.each(rawOps)('$name', (raw) => {
   });
 
   test.each([
-    ['data shorter than its shape', () => [{ data: new Float32Array(3), shape: [2, 6] }, ...inputsOf(raw).slice(1)]],
+    [
+      'data shorter than its shape',
+      () => [{ data: new Float32Array(3), shape: [2, 6] }, ...inputsOf(raw).slice(1)],
+    ],
     ['no inputs', () => []],
-    ['a negative extent', () => [{ data: new Float32Array(0), shape: [-1, 6] }, ...inputsOf(raw).slice(1)]],
-    ['a fractional extent', () => [{ data: new Float32Array(9), shape: [1.5, 6] }, ...inputsOf(raw).slice(1)]],
+    [
+      'a negative extent',
+      () => [{ data: new Float32Array(0), shape: [-1, 6] }, ...inputsOf(raw).slice(1)],
+    ],
+    [
+      'a fractional extent',
+      () => [{ data: new Float32Array(9), shape: [1.5, 6] }, ...inputsOf(raw).slice(1)],
+    ],
     ['doubles', () => [{ data: new Float64Array(12), shape: [2, 6] }, ...inputsOf(raw).slice(1)]],
-    ['extents whose product overflows', () => [{ data: new Float32Array(0), shape: [2 ** 40, 2 ** 40] }, ...inputsOf(raw).slice(1)]],
-    ['a rank above 16', () => [{ data: new Float32Array(1), shape: new Array(17).fill(1) }, ...inputsOf(raw).slice(1)]],
+    [
+      'extents whose product overflows',
+      () => [{ data: new Float32Array(0), shape: [2 ** 40, 2 ** 40] }, ...inputsOf(raw).slice(1)],
+    ],
+    [
+      'a rank above 16',
+      () => [
+        { data: new Float32Array(1), shape: new Array(17).fill(1) },
+        ...inputsOf(raw).slice(1),
+      ],
+    ],
     ['null', () => [null]],
   ] as [string, () => unknown][])('refuses %s', (_, inputs) => {
-    expect(() => addon().run(raw.name, devices[0], inputs() as never, raw.attributes)).toThrow(Error);
-    expect(addon().run(raw.name, devices[0], inputsOf(raw), raw.attributes)).toHaveLength(raw.outputs);
+    expect(() => addon().run(raw.name, devices[0], inputs() as never, raw.attributes)).toThrow(
+      Error,
+    );
+    expect(addon().run(raw.name, devices[0], inputsOf(raw), raw.attributes)).toHaveLength(
+      raw.outputs,
+    );
     expect(addon().counters().liveBytes).toBe(0);
   });
 
   test('refuses an unknown attribute by name', () => {
-    expect(() => addon().run(raw.name, devices[0], inputsOf(raw), { ...raw.attributes, epsilom: 1 })).toThrow(/epsilom/);
+    expect(() =>
+      addon().run(raw.name, devices[0], inputsOf(raw), { ...raw.attributes, epsilom: 1 }),
+    ).toThrow(/epsilom/);
   });
 });
 

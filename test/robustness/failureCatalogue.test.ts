@@ -1,8 +1,9 @@
 /**
  * Inputs on which published normalizers gave NaN, zeros or wrong digits, each with where that was reported.
  */
-import { norm, tf } from '../../src';
+
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import { type Array64, array64, generator, normal } from '../support/arrays';
 import { asked } from '../support/askedDevice';
 import { expectAllFinite, expectClose } from '../support/expectClose';
@@ -34,7 +35,12 @@ describe('failure catalogue', () => {
       const x = filled([3, 256], 1234);
       const beta = normal([256], 1);
       const y = norm.ops.layerNorm(tensor(x), { beta: tensor(beta), epsilon: EPSILON });
-      expectClose('y', y, [0, 1, 2].flatMap(() => [...beta.data]), { absolute: 0 });
+      expectClose(
+        'y',
+        y,
+        [0, 1, 2].flatMap(() => [...beta.data]),
+        { absolute: 0 },
+      );
     });
   });
 
@@ -87,12 +93,15 @@ describe('failure catalogue', () => {
     ],
   ];
 
-  test.each(statistics)('mean 1e6, deviation 1, over 1024 values: %s (tt-metal PR 47791)', (_, op, reference) => {
-    tf.tidy(() => {
-      const x = normal([8, 128, 1024], 4, { mean: 1e6 });
-      expectClose('y', op(tensor(x)), reference(x));
-    });
-  });
+  test.each(statistics)(
+    'mean 1e6, deviation 1, over 1024 values: %s (tt-metal PR 47791)',
+    (_, op, reference) => {
+      tf.tidy(() => {
+        const x = normal([8, 128, 1024], 4, { mean: 1e6 });
+        expectClose('y', op(tensor(x)), reference(x));
+      });
+    },
+  );
 
   test.each(statistics)('values around 1e30: %s (pytorch#162489)', (_, op, reference) => {
     tf.tidy(() => {
@@ -135,10 +144,17 @@ describe('failure catalogue', () => {
     for (const value of data) squares += (value - mean) ** 2;
     const rho = 1 / Math.sqrt(squares / data.length + 1e-3);
     tf.tidy(() => {
-      const y = norm.ops.groupNorm(tf.tensor(data, shape), { groups: 1 }).dataSync() as Float32Array;
+      const y = norm.ops
+        .groupNorm(tf.tensor(data, shape), { groups: 1 })
+        .dataSync() as Float32Array;
       const some = Array.from({ length: 1000 }, (_, i) => i * 37_945);
       const want = some.map((i) => (data[i]! - mean) * rho);
-      expectClose('y', some.map((i) => y[i]!), want, { absolute: 5e-6 });
+      expectClose(
+        'y',
+        some.map((i) => y[i]!),
+        want,
+        { absolute: 5e-6 },
+      );
     });
   });
 });

@@ -1,6 +1,7 @@
 /** Allocations and launches that fail: an error that says so, nothing lost, and the next call works. */
-import { norm, tf } from '../../src';
+
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import { addon } from '../support/addon';
 import { asked } from '../support/askedDevice';
 import { everyOp } from '../support/everyOp';
@@ -62,7 +63,9 @@ describeEmulated('a batchNormalization layer whose op fails', () => {
       addon().injectFault('allocation', 0);
       expect(() => layer.apply(x, { training: true })).toThrow(/Tfjs/);
       expect(tf.memory().numTensors).toBe(tensors);
-      layer.getWeights().forEach((w, i) => expectSameBits(`weight ${i}`, w, weights[i]!));
+      for (const [i, w] of layer.getWeights().entries()) {
+        expectSameBits(`weight ${i}`, w, weights[i]!);
+      }
       layer.apply(x, { training: true });
     });
     layer.dispose();
@@ -80,7 +83,9 @@ describe('a batchNormalization layer given bad data', () => {
       const tensors = tf.memory().numTensors;
       expect(() => layer.apply(odd, { training: true })).toThrow(/virtualBatchSize/);
       expect(tf.memory().numTensors).toBe(tensors);
-      layer.getWeights().forEach((w, i) => expectSameBits(`weight ${i}`, w, weights[i]!));
+      for (const [i, w] of layer.getWeights().entries()) {
+        expectSameBits(`weight ${i}`, w, weights[i]!);
+      }
     });
     layer.dispose();
   });

@@ -1,5 +1,5 @@
-import { norm, tf } from '../../src';
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import { array64, normal } from '../support/arrays';
 import { everyOp } from '../support/everyOp';
 import { expectClose, expectSameBits, values } from '../support/expectClose';
@@ -53,7 +53,10 @@ describe.each(everyOp)('$name', ({ name, op, reference, perSample }) => {
 
   test('alternating +-FLT_MAX gives no crash and no infinity', () => {
     tf.tidy(() => {
-      const x = array64(SHAPE, Float64Array.from({ length: 360 }, (_, i) => (i % 2 ? FLT_MAX : -FLT_MAX)));
+      const x = array64(
+        SHAPE,
+        Float64Array.from({ length: 360 }, (_, i) => (i % 2 ? FLT_MAX : -FLT_MAX)),
+      );
       const y = Array.from(values(op(tensor(x))));
       expect(y).toHaveLength(360);
       expect(y.filter((v) => Math.abs(v) === Number.POSITIVE_INFINITY)).toEqual([]);
@@ -106,25 +109,25 @@ describe.each(everyOp)('$name', ({ name, op, reference, perSample }) => {
       const slice = tensor(big).slice([1, 0, 0, 0]);
       expectClose('of a slice', op(slice), reference(big.data.slice(90), SHAPE));
       const x = normal(SHAPE, 8);
-      const again = tensor(x).transpose([3, 2, 1, 0]).transpose([3, 2, 1, 0]).reshape([60, 6]).reshape(SHAPE);
+      const again = tensor(x)
+        .transpose([3, 2, 1, 0])
+        .transpose([3, 2, 1, 0])
+        .reshape([60, 6])
+        .reshape(SHAPE);
       expectClose('of a view', op(again), reference(x.data, SHAPE));
     });
   });
 
-  test.each([
-    [[1, 1]],
-    [[2, 3]],
-    [[3, 1021]],
-    [[2, 127, 1]],
-    [[1, 7, 5, 13]],
-    [[2, 3, 1, 2, 9]],
-  ])('odd shape %j', (shape) => {
-    tf.tidy(() => {
-      const x = normal(shape, 9);
-      const options = name === 'groupNorm' ? { groups: 1 } : {};
-      expectClose('y', op(tensor(x), options), reference(x.data, shape, options));
-    });
-  });
+  test.each([[[1, 1]], [[2, 3]], [[3, 1021]], [[2, 127, 1]], [[1, 7, 5, 13]], [[2, 3, 1, 2, 9]]])(
+    'odd shape %j',
+    (shape) => {
+      tf.tidy(() => {
+        const x = normal(shape, 9);
+        const options = name === 'groupNorm' ? { groups: 1 } : {};
+        expectClose('y', op(tensor(x), options), reference(x.data, shape, options));
+      });
+    },
+  );
 
   test.each([[[70_000, 3]], [[2, 65_537]]])('more than 65,535 rows or channels: %j', (shape) => {
     tf.tidy(() => {
@@ -134,13 +137,16 @@ describe.each(everyOp)('$name', ({ name, op, reference, perSample }) => {
     });
   });
 
-  test.each([[[0, 3, 5, 6]], [[4, 0, 5, 6]], [[0, 0, 0, 6]], [[0, 6]]])('empty %j gives an empty y', (shape) => {
-    tf.tidy(() => {
-      const y = op(tf.zeros(shape));
-      expect(y.shape).toEqual(shape);
-      expect(values(y)).toHaveLength(0);
-    });
-  });
+  test.each([[[0, 3, 5, 6]], [[4, 0, 5, 6]], [[0, 0, 0, 6]], [[0, 6]]])(
+    'empty %j gives an empty y',
+    (shape) => {
+      tf.tidy(() => {
+        const y = op(tf.zeros(shape));
+        expect(y.shape).toEqual(shape);
+        expect(values(y)).toHaveLength(0);
+      });
+    },
+  );
 
   test('no channels: an empty result or an error that says so', () => {
     tf.tidy(() => {
@@ -201,7 +207,9 @@ describe('one value per statistic', () => {
         const beta = tensor(normal([parameters], 12));
         const gamma = tensor(normal([parameters], 13));
         const f = (t: Tensor) => op(t, { ...options, beta, gamma });
-        const want = Array.from({ length: 5 }, () => [...values(beta) as Float32Array]).flat().slice(0, x.size);
+        const want = Array.from({ length: 5 }, () => [...(values(beta) as Float32Array)])
+          .flat()
+          .slice(0, x.size);
         expectClose('y', f(x), want, { absolute: 0 });
         const dx = tf.grad(f)(x, tensor(normal(shape, 14)));
         expect(Array.from(values(dx)).map(Math.abs)).toEqual(new Array(x.size).fill(0));
@@ -216,7 +224,10 @@ describe('batchNormInference', () => {
       const x = normal([4, 6], 1);
       const mean = normal([6], 2);
       const variance = array64([6], [1, -2, 3, Number.NaN, 5, 0]);
-      const y = norm.ops.batchNormInference(tensor(x), { mean: tensor(mean), variance: tensor(variance) });
+      const y = norm.ops.batchNormInference(tensor(x), {
+        mean: tensor(mean),
+        variance: tensor(variance),
+      });
       const partition = batchPartition(x.shape, {});
       const want = givenStatistics(x.data, partition, {}, mean.data, variance.data, 1e-3).y;
       expectClose('y', y, want);

@@ -1,6 +1,7 @@
 /** What a call allocates, by the native counters, and how many kernels it launches. */
-import { norm, tf } from '../../src';
+
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import { asked, native } from '../support/askedDevice';
 import { everyOp } from '../support/everyOp';
 
@@ -64,7 +65,10 @@ describeNative.each(everyOp)('$name', ({ name, op }) => {
       const forward = counted(() => op(x));
       const numbers = Object.entries(both).filter(([, value]) => typeof value === 'number');
       backward = Object.fromEntries(
-        numbers.map(([key, value]) => [key, (value as number) - (forward[key as 'launches'] as number)]),
+        numbers.map(([key, value]) => [
+          key,
+          (value as number) - (forward[key as 'launches'] as number),
+        ]),
       ) as never;
     });
 

@@ -5,6 +5,17 @@ import { join } from 'node:path';
 import { asked, native } from '../support/askedDevice';
 import { expectScript, runScript } from '../support/child';
 
+interface Report {
+  device: { device: string; reason: string };
+  y: number[];
+  calls: number;
+}
+
+interface WorkerReport {
+  device: string;
+  y: number[];
+}
+
 const USE = `
   const x = tf.tensor([1, 2, 3, 4], [1, 4]);
   const y = norm.ops.layerNorm(x, { epsilon: 1e-3 });
@@ -12,16 +23,16 @@ const USE = `
 `;
 const WANT = [-1.3411044, -0.4470348, 0.4470348, 1.3411044];
 
-function expectWorks(report: any, device = asked): void {
+function expectWorks(report: Report, device = asked): void {
   expect(report.device.device).toBe(device);
-  report.y.forEach((value: number, i: number) => expect(value).toBeCloseTo(WANT[i]!, 5));
+  for (const [i, value] of report.y.entries()) expect(value).toBeCloseTo(WANT[i]!, 5);
   expect(report.calls > 0).toBe(device !== 'composed');
 }
 
 describe('load order', () => {
   test('tfjs-node required before the package', () => {
     expectWorks(
-      expectScript(`
+      expectScript<Report>(`
         const first = require('@tensorflow/tfjs-node');
         first.ones([2]).dispose();
         const { tf, norm } = require(source);
@@ -32,7 +43,7 @@ describe('load order', () => {
 
   test('tfjs-node required after the package', () => {
     expectWorks(
-      expectScript(`
+      expectScript<Report>(`
         const { tf, norm } = require(source);
         const second = require('@tensorflow/tfjs-node');
         if (tf.add !== second.add) throw new Error('the package brings another tfjs');
@@ -42,7 +53,7 @@ describe('load order', () => {
 
   test('the package loaded twice in one process', () => {
     expectWorks(
-      expectScript(`
+      expectScript<Report>(`
         require(source);
         for (const key of Object.keys(require.cache)) if (key.startsWith(source)) delete require.cache[key];
         const { tf, norm } = require(source);
@@ -72,23 +83,23 @@ describe('worker threads', () => {
       worker.on('exit', (code) => (code ? fail(new Error('worker ended with ' + code)) : done(message)));
     });
   `;
-  const expectResults = (results: any[]) => {
+  const expectResults = (results: WorkerReport[]) => {
     for (const { device, y } of results) {
       expect(device).toBe(asked);
       expect(y[0]).toBeLessThan(0);
-      expect(y.reduce((a: number, b: number) => a + b)).toBeCloseTo(0, 5);
+      expect(y.reduce((a, b) => a + b)).toBeCloseTo(0, 5);
     }
   };
 
   test('three at once', () => {
-    const results = expectScript(`${WORKERS}
+    const results = expectScript<WorkerReport[]>(`${WORKERS}
       report(await Promise.all([4, 5, 6].map((value) => run({ calls: 50, value }))));`);
     expect(results).toHaveLength(3);
     expectResults(results);
   });
 
   test('one after the other, beside the main thread', () => {
-    const results = expectScript(`${WORKERS}
+    const results = expectScript<WorkerReport[]>(`${WORKERS}
       const { tf, norm } = require(source);
       const x = tf.ones([2, 4]);
       const results = [];
@@ -102,7 +113,7 @@ describe('worker threads', () => {
   });
 
   test('terminated in the middle of their calls', () => {
-    const report = expectScript(`
+    const report = expectScript<Report>(`
       const { Worker } = require('node:worker_threads');
       const file = require('node:path').join(source, '..', 'test', 'support', 'worker.cjs');
       const { tf, norm } = require(source);
@@ -123,13 +134,18 @@ describeNative('missing pieces', () => {
     ['no library in the folder', []],
     [
       'truncated files in the folder',
-      ['tfjs_cuda_norm.node', 'libtfjs_cuda_norm.so', 'libtfjs_cuda_norm_host.so', 'libtfjs_cuda_norm_emulated.so'],
+      [
+        'tfjs_cuda_norm.node',
+        'libtfjs_cuda_norm.so',
+        'libtfjs_cuda_norm_host.so',
+        'libtfjs_cuda_norm_emulated.so',
+      ],
     ],
   ])('%s: composed ops, and the reason', (_, files) => {
     const folder = mkdtempSync(join(tmpdir(), 'tfjs-cuda-norm-'));
     try {
       for (const file of files) writeFileSync(join(folder, file), '\x7fELF');
-      const report = expectScript(`const { tf, norm } = require(source); ${USE}`, {
+      const report = expectScript<Report>(`const { tf, norm } = require(source); ${USE}`, {
         TFJS_CUDA_NORM_DEVICE: 'auto',
         TFJS_CUDA_NORM_LIBRARY_DIR: folder,
       });
@@ -141,12 +157,16 @@ describeNative('missing pieces', () => {
   });
 
   test('no GPU visible', () => {
-    const report = expectScript(`const { tf, norm } = require(source); ${USE}`, { CUDA_VISIBLE_DEVICES: '' });
+    const report = expectScript<Report>(`const { tf, norm } = require(source); ${USE}`, {
+      CUDA_VISIBLE_DEVICES: '',
+    });
     expectWorks(report);
   });
 
   test('an unknown device name is an error that lists the known ones', () => {
-    const { status, stderr } = runScript(`require(source).norm.device()`, { TFJS_CUDA_NORM_DEVICE: 'gpu' });
+    const { status, stderr } = runScript(`require(source).norm.device()`, {
+      TFJS_CUDA_NORM_DEVICE: 'gpu',
+    });
     expect(status).not.toBe(0);
     expect(stderr).toMatch(/TFJS_CUDA_NORM_DEVICE.*emulated.*gpu/s);
   });

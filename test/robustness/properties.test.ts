@@ -1,7 +1,8 @@
 /** Random shapes and attributes against the float64 reference. */
+
+import type { Tensor } from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { tf } from '../../src';
-import type { Tensor } from '@tensorflow/tfjs';
 import { normal, sizeOf } from '../support/arrays';
 import { everyOp } from '../support/everyOp';
 import { expectClose } from '../support/expectClose';
@@ -32,21 +33,33 @@ function choose<T>(of: T[], at: number): T {
   return of[Math.floor(at * of.length)]!;
 }
 
-const divisors = (n: number) => Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0);
+const divisors = (n: number) =>
+  Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0);
 
 /** Attributes that are valid for the shape, or undefined where none are. */
-function optionsFor(name: string, shape: number[], pick: number, choice: number): object | undefined {
+function optionsFor(
+  name: string,
+  shape: number[],
+  pick: number,
+  choice: number,
+): object | undefined {
   const rank = shape.length;
   const channelAxis = 1 + Math.floor(pick * (rank - 1));
   if (name === 'layerNorm' || name === 'rmsNorm') {
-    const axis = Array.from({ length: rank }, (_, d) => d).filter((d) => d >= channelAxis || (d > 0 && choice > 0.8));
+    const axis = Array.from({ length: rank }, (_, d) => d).filter(
+      (d) => d >= channelAxis || (d > 0 && choice > 0.8),
+    );
     if (name === 'layerNorm') return { axis };
     return { axis, partial: choose([undefined, 0.25, 0.5], choice), epsilonInside: pick < 0.7 };
   }
   if (shape[channelAxis] === 0) return undefined;
-  if (name === 'groupNorm') return { axis: channelAxis, groups: choose(divisors(shape[channelAxis]!), choice) };
+  if (name === 'groupNorm')
+    return { axis: channelAxis, groups: choose(divisors(shape[channelAxis]!), choice) };
   if (name === 'instanceNorm') return { axis: channelAxis };
-  const ghosts = shape[0]! > 0 && choice > 0.5 ? { virtualBatchSize: choose(divisors(shape[0]!), choice * 2 - 1) } : {};
+  const ghosts =
+    shape[0]! > 0 && choice > 0.5
+      ? { virtualBatchSize: choose(divisors(shape[0]!), choice * 2 - 1) }
+      : {};
   return { axis: channelAxis, ...ghosts };
 }
 

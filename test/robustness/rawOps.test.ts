@@ -1,7 +1,7 @@
 /** The native ops validate for themselves: raw calls with anything wrong fail as cleanly as ours. */
 import { tf } from '../../src';
 import { native } from '../support/askedDevice';
-import { type RawOp, attributes, callRaw, executeOp, rawOps } from '../support/rawOp';
+import { attributes, callRaw, executeOp, type RawOp, rawOps } from '../support/rawOp';
 import { memory } from '../support/tensors';
 
 /** A failed call names the op, leaves nothing, and the valid call after it works. */
@@ -19,8 +19,12 @@ const describeNative = native ? describe : describe.skip;
 
 describeNative.each(rawOps)('$name', (raw) => {
   const first = Object.keys(raw.inputs)[0]!;
-  const parameters = Object.entries(raw.inputs).filter(([, shape]) => shape.length === 1 && shape[0] === 6);
-  const statistics = Object.keys(raw.inputs).filter((name) => name === 'moments' || name === 'mean_square');
+  const parameters = Object.entries(raw.inputs).filter(
+    ([, shape]) => shape.length === 1 && shape[0] === 6,
+  );
+  const statistics = Object.keys(raw.inputs).filter(
+    (name) => name === 'moments' || name === 'mean_square',
+  );
   const says = (...words: string[]) => new RegExp([raw.name, ...words].join('[^]*'));
 
   test('runs with every attribute, and with none but those without a useful default', () => {
@@ -33,17 +37,20 @@ describeNative.each(rawOps)('$name', (raw) => {
     });
   });
 
-  const wrongLengths = parameters.flatMap(([name]) => [[0], [5], [7], [1], [], [6, 1], [2, 3]].map((s) => [name, s] as const));
+  const wrongLengths = parameters.flatMap(([name]) =>
+    [[0], [5], [7], [1], [], [6, 1], [2, 3]].map((s) => [name, s] as const),
+  );
   test.each(wrongLengths)('%s of shape %j', (name, shape) => {
     expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
   });
 
-  test.each(statistics.flatMap((name) => [[0], [3], [3, 0], [2, 1, 6], [3, 5, 5], []].map((s) => [name, s] as const)))(
-    '%s of shape %j',
-    (name, shape) => {
-      expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
-    },
-  );
+  test.each(
+    statistics.flatMap((name) =>
+      [[0], [3], [3, 0], [2, 1, 6], [3, 5, 5], []].map((s) => [name, s] as const),
+    ),
+  )('%s of shape %j', (name, shape) => {
+    expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
+  });
 
   if ('dy' in raw.inputs) {
     test.each([[[4, 3, 3, 5]], [[4, 3, 18]], [[0]]])('dy of shape %j', (dy) => {
@@ -57,8 +64,16 @@ describeNative.each(rawOps)('$name', (raw) => {
   });
 
   const wrongAttributes: [string, number][] = [
-    ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e-46].map((v) => ['epsilon', v] as [string, number]),
-    ...[4, -5, 2 ** 31 - 1, -(2 ** 31)].flatMap((v) => [['axis', v], ['begin_axis', v]] as [string, number][]),
+    ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e-46].map(
+      (v) => ['epsilon', v] as [string, number],
+    ),
+    ...[4, -5, 2 ** 31 - 1, -(2 ** 31)].flatMap(
+      (v) =>
+        [
+          ['axis', v],
+          ['begin_axis', v],
+        ] as [string, number][],
+    ),
     ...[0, -2, 4, 7, 2 ** 31 - 1].map((v) => ['groups', v] as [string, number]),
     ...[-0.1, 1.1, Number.NaN].map((v) => ['update_rate', v] as [string, number]),
     ...[-1, 3, 5, 2 ** 31 - 1].map((v) => ['virtual_batch_size', v] as [string, number]),
@@ -69,16 +84,35 @@ describeNative.each(rawOps)('$name', (raw) => {
   });
 
   test('an attribute of the wrong type', () => {
-    const wrong = attributes(raw.attributes).map((a) => (a.name === 'epsilon' ? { ...a, type: 'int' as const, value: 1 } : a));
+    const wrong = attributes(raw.attributes).map((a) =>
+      a.name === 'epsilon' ? { ...a, type: 'int' as const, value: 1 } : a,
+    );
     expectFailure(raw, /epsilon/, () =>
-      tf.tidy(() => executeOp(raw.name, wrong, Object.values(raw.inputs).map((s) => tf.ones(s)), raw.outputs)),
+      tf.tidy(() =>
+        executeOp(
+          raw.name,
+          wrong,
+          Object.values(raw.inputs).map((s) => tf.ones(s)),
+          raw.outputs,
+        ),
+      ),
     );
   });
 
   test('an unknown attribute', () => {
-    const unknown = [...attributes(raw.attributes), { name: 'epsilom', type: 'float' as const, value: 1 }];
+    const unknown = [
+      ...attributes(raw.attributes),
+      { name: 'epsilom', type: 'float' as const, value: 1 },
+    ];
     expectFailure(raw, /epsilom/, () =>
-      tf.tidy(() => executeOp(raw.name, unknown, Object.values(raw.inputs).map((s) => tf.ones(s)), raw.outputs)),
+      tf.tidy(() =>
+        executeOp(
+          raw.name,
+          unknown,
+          Object.values(raw.inputs).map((s) => tf.ones(s)),
+          raw.outputs,
+        ),
+      ),
     );
   });
 
@@ -88,7 +122,9 @@ describeNative.each(rawOps)('$name', (raw) => {
         executeOp(
           raw.name,
           attributes(raw.attributes),
-          Object.entries(raw.inputs).map(([name, s]) => (name === first ? tf.ones(s, dtype) : tf.ones(s))),
+          Object.entries(raw.inputs).map(([name, s]) =>
+            name === first ? tf.ones(s, dtype) : tf.ones(s),
+          ),
           raw.outputs,
         ),
       ),
@@ -99,7 +135,14 @@ describeNative.each(rawOps)('$name', (raw) => {
     const shapes = Object.values(raw.inputs);
     for (const wrong of [shapes.slice(1), [...shapes, [6]]]) {
       expectFailure(raw, says(), () =>
-        tf.tidy(() => executeOp(raw.name, attributes(raw.attributes), wrong.map((s) => tf.ones(s)), raw.outputs)),
+        tf.tidy(() =>
+          executeOp(
+            raw.name,
+            attributes(raw.attributes),
+            wrong.map((s) => tf.ones(s)),
+            raw.outputs,
+          ),
+        ),
       );
     }
   });

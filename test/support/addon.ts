@@ -1,4 +1,4 @@
-import { type NativeAddon, loadNative } from '../../src/native';
+import { loadNative, type NativeAddon } from '../../src/native';
 
 /** The addon with its library loaded, for tests that need more than the public surface. */
 export function addon(): NativeAddon {

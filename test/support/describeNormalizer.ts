@@ -1,5 +1,5 @@
 /** The tests every normalizer must pass, from one table (test/norms). */
-import type { LayersModel, Tensor, layers } from '@tensorflow/tfjs';
+import type { LayersModel, layers, Tensor } from '@tensorflow/tfjs';
 import { describeBackends } from './checks/backends';
 import { describeBadArguments } from './checks/badArguments';
 import { describeDeterminism } from './checks/determinism';
@@ -77,6 +77,11 @@ export function describeNormalizer(normalizer: Normalizer): void {
     describeBadArguments(normalizer);
     describeInvariance(normalizer);
   });
+}
+
+/** Whether the case has several samples whose results may depend on each other only through the batch. */
+export function hasSeparateSamples({ shape, options = {} }: Case): boolean {
+  return shape[0]! > 1 && !shape.includes(0) && ![options.axis].flat().includes(0);
 }
 
 export function title({ shape, options = {}, scale = true, center = true }: Case): string {

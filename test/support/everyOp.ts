@@ -1,13 +1,14 @@
 /** The five ops behind one signature, for tests that ask the same of all: six channels, no parameters. */
-import { norm, tf } from '../../src';
+
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import {
-  type Options,
   axesPartition,
   batchPartition,
   centered,
   groupPartition,
   instancePartition,
+  type Options,
   rootMeanSquare,
 } from './reference';
 
@@ -30,7 +31,8 @@ export const everyOp: EveryOp[] = [
         const moving = { movingMean: tf.zeros(channels), movingVariance: tf.ones(channels) };
         return norm.ops.batchNorm(x, { ...moving, epsilon: EPSILON, ...options }).y;
       }),
-    reference: (x, shape, options = {}) => centered(x, batchPartition(shape, options), {}, EPSILON).y,
+    reference: (x, shape, options = {}) =>
+      centered(x, batchPartition(shape, options), {}, EPSILON).y,
     perSample: false,
   },
   {
@@ -43,13 +45,15 @@ export const everyOp: EveryOp[] = [
   {
     name: 'instanceNorm',
     op: (x, options) => norm.ops.instanceNorm(x, { epsilon: EPSILON, ...options }),
-    reference: (x, shape, options = {}) => centered(x, instancePartition(shape, options), {}, EPSILON).y,
+    reference: (x, shape, options = {}) =>
+      centered(x, instancePartition(shape, options), {}, EPSILON).y,
     perSample: true,
   },
   {
     name: 'layerNorm',
     op: (x, options) => norm.ops.layerNorm(x, { epsilon: EPSILON, ...options }),
-    reference: (x, shape, options = {}) => centered(x, axesPartition(shape, options), {}, EPSILON).y,
+    reference: (x, shape, options = {}) =>
+      centered(x, axesPartition(shape, options), {}, EPSILON).y,
     perSample: true,
   },
   {

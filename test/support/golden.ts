@@ -9,6 +9,16 @@ interface RawArray {
   data: number[];
 }
 
+interface RawCase {
+  name: string;
+  attrs: GoldenCase['attrs'];
+  inputs: Record<string, RawArray>;
+  outputs: Record<string, RawArray>;
+  gradOutput: RawArray;
+  grads: Record<string, RawArray>;
+  float32KernelError: GoldenCase['error'];
+}
+
 export interface GoldenCase {
   name: string;
   attrs: Record<string, number | boolean | null>;
@@ -29,7 +39,7 @@ export function readGolden(file: string): GoldenCase[] {
   const load = (raw: RawArray) => array64(raw.shape, raw.data);
   const loadAll = (raw: Record<string, RawArray>) =>
     Object.fromEntries(Object.entries(raw).map(([name, value]) => [name, load(value)]));
-  return cases.map((c: any) => ({
+  return (cases as RawCase[]).map((c) => ({
     name: c.name,
     attrs: c.attrs,
     inputs: loadAll(c.inputs),

@@ -24,7 +24,8 @@ export function prepare(normalizer: Normalizer, c: Case, seed = 1): Prepared {
     x.data[i] = Math.fround(value + offset[partition.parameter[i]!]!);
   });
   const parameters: Parameters = {};
-  if (c.scale ?? true) parameters.gamma = normal(partition.parameterShape, seed + 2, { mean: 1, deviation: 0.3 });
+  if (c.scale ?? true)
+    parameters.gamma = normal(partition.parameterShape, seed + 2, { mean: 1, deviation: 0.3 });
   if (c.center ?? true) parameters.beta = normal(partition.parameterShape, seed + 3);
   return {
     x,
@@ -62,7 +63,10 @@ export function run(normalizer: Normalizer, p: Prepared, inputs: Inputs) {
     names.map((name) => inputs[name]!),
     inputs.dy,
   );
-  return { y, grads: Object.fromEntries(names.map((name, i) => [name, grads[i]!])) as Record<string, Tensor> };
+  return {
+    y,
+    grads: Object.fromEntries(names.map((name, i) => [name, grads[i]!])) as Record<string, Tensor>,
+  };
 }
 
 /** The first `count` samples of x. */

@@ -1,6 +1,7 @@
 /** Our TensorFlow ops called past all of our TypeScript, as `executeOp` of tfjs-node does. */
-import { tf } from '../../src';
+
 import type { Tensor } from '@tensorflow/tfjs';
+import { tf } from '../../src';
 
 export type AttributeType = 'float' | 'int' | 'bool' | 'string';
 
@@ -10,15 +11,34 @@ export interface RawAttribute {
   value: unknown;
 }
 
-interface NodeBackend {
-  binding: Record<string, number>;
-  executeMultipleOutputs(name: string, attributes: unknown[], inputs: Tensor[], outputs: number): Tensor[];
+export interface NodeBackend {
+  binding: Record<(typeof CODES)[AttributeType], number> & {
+    executeOp(name: string, attributes: unknown[], inputs: number[], outputs: number): unknown;
+  };
+  executeMultipleOutputs(
+    name: string,
+    attributes: unknown[],
+    inputs: Tensor[],
+    outputs: number,
+  ): Tensor[];
 }
 
-const CODES = { float: 'TF_ATTR_FLOAT', int: 'TF_ATTR_INT', bool: 'TF_ATTR_BOOL', string: 'TF_ATTR_STRING' };
+export const nodeBackend = () => tf.backend() as unknown as NodeBackend;
 
-export function executeOp(name: string, attributes: RawAttribute[], inputs: Tensor[], outputs: number): Tensor[] {
-  const backend = tf.backend() as unknown as NodeBackend;
+const CODES = {
+  float: 'TF_ATTR_FLOAT',
+  int: 'TF_ATTR_INT',
+  bool: 'TF_ATTR_BOOL',
+  string: 'TF_ATTR_STRING',
+} as const;
+
+export function executeOp(
+  name: string,
+  attributes: RawAttribute[],
+  inputs: Tensor[],
+  outputs: number,
+): Tensor[] {
+  const backend = nodeBackend();
   const typed = attributes.map(({ name: attribute, type, value }) => ({
     name: attribute,
     type: backend.binding[CODES[type]],

@@ -96,7 +96,10 @@ export function instancePartition(shape: readonly number[], options: Options) {
 
 /** Sets: all positions outside the normalized axes; parameters: the positions inside. */
 export function axesPartition(shape: readonly number[], { axis = -1 }: Options) {
-  const inside = [axis].flat().map((a) => normalizeAxis(a, shape.length)).sort((a, b) => a - b);
+  const inside = [axis]
+    .flat()
+    .map((a) => normalizeAxis(a, shape.length))
+    .sort((a, b) => a - b);
   const outside = shape.map((_, d) => d).filter((d) => !inside.includes(d));
   const extents = (axes: number[]) => axes.map((d) => shape[d]!);
   const at = (axes: number[]) => (i: readonly number[]) => axes.map((d) => i[d]!);
@@ -156,7 +159,11 @@ export function centered(x: Float64Array, p: Partition, parameters: Parameters, 
     gradients(dy: Float64Array): Gradients {
       const g = dy.map((value, i) => value * (parameters.gamma?.data[p.parameter[i]!] ?? 1));
       const meanG = meansPerSet(p, count, g);
-      const meanGx = meansPerSet(p, count, g.map((value, i) => value * xhat[i]!));
+      const meanGx = meansPerSet(
+        p,
+        count,
+        g.map((value, i) => value * xhat[i]!),
+      );
       const dx = g.map((value, i) => {
         const s = p.set[i]!;
         return rho[s]! * (value - meanG[s]! - xhat[i]! * meanGx[s]!);

@@ -62,7 +62,11 @@ export function commonBadArguments(
   return [
     ...epsilons.map(
       ([what, epsilon]) =>
-        [`epsilon ${what}`, on({ epsilon }), says('epsilon', 'got')] as [string, () => unknown, RegExp],
+        [`epsilon ${what}`, on({ epsilon }), says('epsilon', 'got')] as [
+          string,
+          () => unknown,
+          RegExp,
+        ],
     ),
     ['axis = rank', on({ axis: 4 }), says('axis', 'got', '4')],
     ['axis = -rank - 1', on({ axis: -5 }), says('axis', 'got', '-5')],

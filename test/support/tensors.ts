@@ -1,5 +1,5 @@
-import { norm, tf } from '../../src';
 import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
 import type { Array64 } from './arrays';
 
 /** A float32 tensor of these values. */

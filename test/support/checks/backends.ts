@@ -10,10 +10,14 @@ export function describeBackends(normalizer: Normalizer): void {
       await tf.setBackend(backend);
       return tf.tidy(() => {
         const { y, grads } = run(normalizer, p, tensorsOf(p));
-        const read = ([name, tensor]: [string, typeof y]) => [name, Float32Array.from(tensor.dataSync())] as const;
+        const read = ([name, tensor]: [string, typeof y]) =>
+          [name, Float32Array.from(tensor.dataSync())] as const;
         return new Map(Object.entries({ y, ...grads }).map(read));
       });
     };
+    // The first use of backend `cpu` under Node prints an advertisement of tfjs-node.
+    beforeAll(() => jest.spyOn(console, 'warn').mockImplementation(() => {}));
+    afterAll(() => jest.restoreAllMocks());
     afterEach(async () => {
       await tf.setBackend('tensorflow');
     });

@@ -1,5 +1,5 @@
 import { tf } from '../../../src';
-import { type Normalizer, title } from '../describeNormalizer';
+import { hasSeparateSamples, type Normalizer, title } from '../describeNormalizer';
 import { expectClose, expectSameBits } from '../expectClose';
 import { firstSamples, prepare, run, tensorsOf } from '../prepared';
 import { tensor } from '../tensors';
@@ -20,7 +20,7 @@ export function describeDeterminism(normalizer: Normalizer): void {
     });
 
     if (!normalizer.independentSamples) return;
-    const several = normalizer.cases.filter((c) => c.shape[0]! > 1 && !c.shape.includes(0));
+    const several = normalizer.cases.filter(hasSeparateSamples);
     test.each(several.map((c) => [title(c), c] as const))('batch of 1 out of %s', (_, c) => {
       const p = prepare(normalizer, c);
       tf.tidy(() => {

@@ -40,7 +40,10 @@ export function describeGradients(normalizer: Normalizer): void {
       const check = (what: keyof typeof want, at: (step: number, v: Float64Array) => number) => {
         const v = normal([want[what].length], 99).data;
         const difference = (at(STEP, v) - at(-STEP, v)) / (2 * STEP);
-        expectClose(`<d${what}, v>`, [dot(want[what], v)], [difference], { scaled: 1e-6, relative: 1e-6 });
+        expectClose(`<d${what}, v>`, [dot(want[what], v)], [difference], {
+          scaled: 1e-6,
+          relative: 1e-6,
+        });
       };
       check('x', (step, v) => loss(along(p.x.data, v, step), p.parameters));
       for (const name of ['gamma', 'beta'] as const) {

@@ -1,11 +1,13 @@
 import { tf } from '../../../src';
-import { type Normalizer, title } from '../describeNormalizer';
+import { hasSeparateSamples, type Normalizer, title } from '../describeNormalizer';
 import { expectClose } from '../expectClose';
 import { prepare, tensorsOf } from '../prepared';
 
 /** What the maths says of transformed inputs. */
 export function describeInvariance(normalizer: Normalizer): void {
-  const cases = normalizer.cases.filter((c) => !c.options?.virtualBatchSize && !c.shape.includes(0));
+  const cases = normalizer.cases.filter(
+    (c) => !c.options?.virtualBatchSize && !c.shape.includes(0),
+  );
   const shifts = normalizer.invariance === 'shift and scale';
   // Large enough against epsilon, which is what breaks the invariance.
   const wide = { mean: 4, deviation: 40 };
@@ -23,7 +25,7 @@ export function describeInvariance(normalizer: Normalizer): void {
       });
     });
 
-    test.each(cases.filter((c) => c.shape[0]! > 1).map((c) => [title(c), c] as const))(
+    test.each(cases.filter(hasSeparateSamples).map((c) => [title(c), c] as const))(
       'permuted samples give permuted results %s',
       (_, c) => {
         const p = prepare(normalizer, c);

@@ -1,5 +1,5 @@
-import { tf } from '../../../src';
 import type { Tensor } from '@tensorflow/tfjs';
+import { tf } from '../../../src';
 import type { Layer, Normalizer } from '../describeNormalizer';
 
 function deepFreeze<T>(value: T): T {
@@ -15,7 +15,9 @@ export function describeLayerContract({
   scale,
   center,
 }: Normalizer): void {
-  const shape = cases.find((c) => !c.options && c.shape.length === 4 && !c.shape.includes(0))!.shape;
+  const shape = cases.find(
+    (c) => !c.options && c.shape.length === 4 && !c.shape.includes(0),
+  )!.shape;
   const { usable } = table;
   /** Through the text of a model.json and tfjs's own deserializer. */
   const reload = (layer: Layer): Layer => {
@@ -35,10 +37,16 @@ export function describeLayerContract({
     test('keeps every argument through getConfig, JSON and fromConfig', () => {
       const layer = table.create({ ...table.everyArgument, name: 'normalizer', trainable: false });
       const config = layer.getConfig();
-      expect(config).toMatchObject({ ...table.everyArgument, name: 'normalizer', trainable: false });
+      expect(config).toMatchObject({
+        ...table.everyArgument,
+        name: 'normalizer',
+        trainable: false,
+      });
       const again = reload(layer);
       expect(again.constructor).toBe(layer.constructor);
-      expect(JSON.parse(JSON.stringify(again.getConfig()))).toEqual(JSON.parse(JSON.stringify(config)));
+      expect(JSON.parse(JSON.stringify(again.getConfig()))).toEqual(
+        JSON.parse(JSON.stringify(config)),
+      );
     });
 
     test('names every argument that it takes in its configuration', () => {

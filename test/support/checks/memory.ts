@@ -66,7 +66,9 @@ export function describeMemory(normalizer: Normalizer): void {
       const inputs = tensorsOf(p);
       const bad = tf.ones([7, 3]);
       await expectNoLeak(() => {
-        expect(() => normalizer.op(inputs.x, { gamma: bad, beta: inputs.beta }, p.options)).toThrow(/gamma/);
+        expect(() => normalizer.op(inputs.x, { gamma: bad, beta: inputs.beta }, p.options)).toThrow(
+          /gamma/,
+        );
       });
       tf.dispose([bad, ...Object.values(inputs).filter((t) => t !== undefined)]);
     });

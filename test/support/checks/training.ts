@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Tensor, io } from '@tensorflow/tfjs';
+import type { io, Tensor } from '@tensorflow/tfjs';
 import { tf } from '../../../src';
 import { normal } from '../arrays';
 import type { Model, Normalizer } from '../describeNormalizer';
@@ -24,10 +24,15 @@ function smallModel({ layer }: Normalizer): Model {
   return model;
 }
 
-async function fit(model: Model): Promise<number[]> {
+async function trained(model: Model): Promise<number[]> {
   const x = tensor(normal([SAMPLES, ...SHAPE], 11, { mean: 3, deviation: 2 }));
   const y = tf.tidy(() => x.mean([1, 2]).slice([0, 0], [SAMPLES, 1]).mul(0.5) as Tensor);
-  const { history } = await model.fit(x, y, { epochs: 2, batchSize: 8, shuffle: false, verbose: 0 });
+  const { history } = await model.fit(x, y, {
+    epochs: 2,
+    batchSize: 8,
+    shuffle: false,
+    verbose: 0,
+  });
   tf.dispose([x, y]);
   return history.loss as number[];
 }
@@ -46,16 +51,16 @@ export function describeTraining(normalizer: Normalizer): void {
       const model = smallModel(normalizer);
       const layer = model.getLayer('normalizer');
       const before = layer.getWeights().map((weight) => [...weight.dataSync()]);
-      const [first, second] = await fit(model);
+      const [first, second] = await trained(model);
       expect(second).toBeLessThan(first!);
       const after = layer.getWeights().map((weight) => [...weight.dataSync()]);
-      after.forEach((values, i) => expect(values).not.toEqual(before[i]));
+      for (const [i, values] of after.entries()) expect(values).not.toEqual(before[i]);
       model.dispose();
     });
 
     test('two fits of equal models give the same bits', async () => {
       const [a, b] = [smallModel(normalizer), smallModel(normalizer)];
-      expect(await fit(a)).toEqual(await fit(b));
+      expect(await trained(a)).toEqual(await trained(b));
       expectSameBits('predictions', predict(a), predict(b));
       a.dispose();
       b.dispose();
@@ -63,7 +68,7 @@ export function describeTraining(normalizer: Normalizer): void {
 
     test('saved to memory and loaded, it predicts the same', async () => {
       const model = smallModel(normalizer);
-      await fit(model);
+      await trained(model);
       let saved: io.ModelArtifacts | undefined;
       await model.save(
         tf.io.withSaveHandler(async (artifacts: io.ModelArtifacts) => {
@@ -83,7 +88,7 @@ export function describeTraining(normalizer: Normalizer): void {
       const folder = mkdtempSync(join(tmpdir(), 'tfjs-cuda-norm-'));
       const model = smallModel(normalizer);
       try {
-        await fit(model);
+        await trained(model);
         await model.save(`file://${folder}`);
         const loaded = await tf.loadLayersModel(`file://${folder}/model.json`);
         expect(loaded.getLayer('normalizer').getConfig()).toEqual(
@@ -91,7 +96,7 @@ export function describeTraining(normalizer: Normalizer): void {
         );
         expectSameBits('predictions', predict(loaded), predict(model));
         loaded.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
-        const [first, second] = await fit(loaded);
+        const [first, second] = await trained(loaded);
         expect(second).toBeLessThan(first!);
         loaded.dispose();
       } finally {
