@@ -1,5 +1,13 @@
 // The native build (build/Release, through cmake-js or plain CMake) and, in a checkout, the TypeScript build (dist/).
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -17,18 +25,25 @@ export function contentKey(root, paths) {
   const visit = (path) => {
     const stat = statSync(join(root, path), { throwIfNoEntry: false });
     if (stat?.isDirectory()) {
-      readdirSync(join(root, path)).sort().forEach((entry) => visit(join(path, entry)));
+      for (const entry of readdirSync(join(root, path)).sort()) {
+        visit(join(path, entry));
+      }
     } else if (stat) {
       parts.push(path, readFileSync(join(root, path)));
     }
   };
-  paths.forEach(visit);
+  for (const path of paths) {
+    visit(path);
+  }
   return hash(...parts);
 }
 
 function cmakeJs(root) {
   try {
-    return join(dirname(createRequire(join(root, 'package.json')).resolve('cmake-js/package.json')), 'bin/cmake-js');
+    return join(
+      dirname(createRequire(join(root, 'package.json')).resolve('cmake-js/package.json')),
+      'bin/cmake-js',
+    );
   } catch {
     return undefined;
   }
@@ -37,15 +52,20 @@ function cmakeJs(root) {
 // CMake keeps what it found in its cache; when one of these changes it must look again from nothing.
 const configureKey = (defines, env) => hash(defines, env.CXX ?? '', env.CUDAARCHS ?? '');
 
-/** The step: builds the op library and the addon where the sources, the compiler or TensorFlow's headers changed. */
-export async function ensureNativeBuild(context, cuda, include) {
+/**
+ * The step: builds the op library and the addon where the sources, the compiler or TensorFlow changed. `cuda` and
+ * `tensorflow` are what the steps before found; the library that hands us TensorFlow's stream needs its headers.
+ */
+export async function ensureNativeBuild(context, cuda, tensorflow) {
   const build = join(context.root, 'build');
   const stampPath = join(build, '.tfjs-cuda-norm.json');
   const defines = {
     NORM_CUDA: cuda ? 'ON' : 'OFF',
     NORM_TESTS: context.checkout ? 'ON' : 'OFF',
     NORM_ADDON: 'ON',
-    ...(include ? { NORM_TENSORFLOW_INCLUDE: include } : {}),
+    ...(tensorflow?.include
+      ? { NORM_TENSORFLOW_INCLUDE: tensorflow.include, NORM_TENSORFLOW_VERSION: tensorflow.version }
+      : {}),
   };
   const configure = configureKey([defines, cuda?.nvcc ?? ''], context.env);
   const wanted = {
@@ -56,7 +76,8 @@ export async function ensureNativeBuild(context, cuda, include) {
   const isDone = () => {
     const stamp = readJson(stampPath);
     return (
-      stamp && Object.entries(wanted).every(([name, value]) => stamp[name] === value) &&
+      stamp &&
+      Object.entries(wanted).every(([name, value]) => stamp[name] === value) &&
       existsSync(join(build, 'Release/tfjs_cuda_norm.node'))
     );
   };
@@ -101,16 +122,43 @@ function requireTools(context) {
 async function compile(context, cuda, defines, build) {
   requireTools(context);
   const started = Date.now();
-  const what = cuda ? `CUDA ${cuda.release} and host kernels` : 'host kernels only, no CUDA code: no nvcc';
+  const what = cuda
+    ? `CUDA ${cuda.release} and host kernels`
+    : 'host kernels only, no CUDA code: no nvcc';
   context.log.step(STEP, `compiling (${what})`);
   const env = { ...context.env, ...(cuda ? { CUDACXX: cuda.nvcc } : {}) };
   const jobs = String(availableParallelism());
   const tool = cmakeJs(context.root);
   const pairs = Object.entries(defines);
   const commands = tool
-    ? [[process.execPath, [tool, 'build', '-G', 'Unix Makefiles', '--parallel', jobs, ...pairs.map(([name, value]) => `--CD${name}=${value}`)]]]
+    ? [
+        [
+          process.execPath,
+          [
+            tool,
+            'build',
+            '-G',
+            'Unix Makefiles',
+            '--parallel',
+            jobs,
+            ...pairs.map(([name, value]) => `--CD${name}=${value}`),
+          ],
+        ],
+      ]
     : [
-        ['cmake', ['-S', context.root, '-B', build, '-G', 'Unix Makefiles', '-DCMAKE_BUILD_TYPE=Release', ...pairs.map(([name, value]) => `-D${name}=${value}`)]],
+        [
+          'cmake',
+          [
+            '-S',
+            context.root,
+            '-B',
+            build,
+            '-G',
+            'Unix Makefiles',
+            '-DCMAKE_BUILD_TYPE=Release',
+            ...pairs.map(([name, value]) => `-D${name}=${value}`),
+          ],
+        ],
         ['cmake', ['--build', build, '--parallel', jobs]],
       ];
   const log = join(build, 'setup.log');
@@ -150,7 +198,12 @@ export async function ensureDist(context) {
   const step = 'TypeScript build';
   const dist = join(context.root, 'dist');
   const stampPath = join(dist, '.tfjs-cuda-norm.json');
-  const key = contentKey(context.root, ['src', 'tsconfig.json', 'package.json', 'node_modules/typescript/package.json']);
+  const key = contentKey(context.root, [
+    'src',
+    'tsconfig.json',
+    'package.json',
+    'node_modules/typescript/package.json',
+  ]);
   const done = () => readJson(stampPath)?.key === key && existsSync(join(dist, 'index.mjs'));
   if (done()) {
     return;
@@ -162,7 +215,10 @@ export async function ensureDist(context) {
     const started = Date.now();
     rmSync(dist, { recursive: true, force: true });
     const tsc = join(context.root, 'node_modules/typescript/bin/tsc');
-    const result = await run(process.execPath, [tsc, '-p', 'tsconfig.json'], { cwd: context.root, env: context.env });
+    const result = await run(process.execPath, [tsc, '-p', 'tsconfig.json'], {
+      cwd: context.root,
+      env: context.env,
+    });
     if (result.code !== 0) {
       throw new StepProblem(step, {
         why: `tsc failed:\n${result.output.trim().split('\n').slice(0, 8).join('\n')}`,
@@ -179,10 +235,19 @@ export async function ensureDist(context) {
 /** dist/index.mjs over the CommonJS build, so that both kinds of import share one state. */
 export function writeEsmEntry(dist) {
   const text = readFileSync(join(dist, 'index.js'), 'utf8');
-  const names = [...new Set([...text.matchAll(/^\s*(?:exports\.(\w+) =|Object\.defineProperty\(exports, "(\w+)")/gm)].map((match) => match[1] ?? match[2]))]
+  const names = [
+    ...new Set(
+      [...text.matchAll(/^\s*(?:exports\.(\w+) =|Object\.defineProperty\(exports, "(\w+)")/gm)].map(
+        (match) => match[1] ?? match[2],
+      ),
+    ),
+  ]
     .filter((name) => name !== '__esModule')
     .sort();
   const lines = names.map((name) => `export const ${name} = library.${name};`);
-  writeFileSync(join(dist, 'index.mjs'), `import library from './index.js';\n\n${lines.join('\n')}\n`);
+  writeFileSync(
+    join(dist, 'index.mjs'),
+    `import library from './index.js';\n\n${lines.join('\n')}\n`,
+  );
   writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js';\n");
 }

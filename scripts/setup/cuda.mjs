@@ -19,7 +19,10 @@ export function nvccCandidates(env) {
   const named = [
     { path: env.CUDACXX, from: 'CUDACXX' },
     { path: which('nvcc', env), from: 'PATH' },
-    ...['CUDA_HOME', 'CUDA_PATH'].map((name) => ({ path: env[name] && join(env[name], 'bin/nvcc'), from: name })),
+    ...['CUDA_HOME', 'CUDA_PATH'].map((name) => ({
+      path: env[name] && join(env[name], 'bin/nvcc'),
+      from: name,
+    })),
     { path: '/usr/local/cuda/bin/nvcc', from: '/usr/local/cuda' },
   ];
   return named.filter(({ path, from }) => path && (from === 'CUDACXX' || isExecutable(path)));
@@ -39,7 +42,8 @@ export async function nvccRelease(path, env) {
 }
 
 /** True where an NVIDIA driver is installed, whether or not a GPU answers. */
-export const hasDriver = () => existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl');
+export const hasDriver = () =>
+  existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl');
 
 const toolkitFolder = (context) =>
   join(context.cache, 'cuda', hash(readFileSync(REQUIREMENTS), machine()), TOOLKIT);
@@ -59,7 +63,11 @@ export async function ensureCuda(context, want = 'auto') {
       return { nvcc: path, release: release.join('.'), from };
     }
     if (from === 'CUDACXX') {
-      throw new StepProblem(STEP, { why: `CUDACXX: ${release}`, fix: 'correct CUDACXX, or unset it to use another nvcc', works: WORKS });
+      throw new StepProblem(STEP, {
+        why: `CUDACXX: ${release}`,
+        fix: 'correct CUDACXX, or unset it to use another nvcc',
+        works: WORKS,
+      });
     }
     context.log.step(STEP, `${release}; looking on`);
   }
@@ -67,7 +75,10 @@ export async function ensureCuda(context, want = 'auto') {
   const nvcc = join(folder, 'bin/nvcc');
   if (!isExecutable(nvcc)) {
     if (want === 'auto' && !context.checkout && !hasDriver()) {
-      context.log.step(STEP, 'no nvcc and no NVIDIA driver: building the host kernels only (setup --cuda brings the compiler)');
+      context.log.step(
+        STEP,
+        'no nvcc and no NVIDIA driver: building the host kernels only (setup --cuda brings the compiler)',
+      );
       return undefined;
     }
     await withLock(

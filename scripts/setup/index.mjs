@@ -27,7 +27,10 @@ export async function setup(options = {}) {
     }
   };
   const finish = (facts) => {
-    const text = problems.length === 0 ? 'everything is in place' : `done but for: ${problems.map(({ step }) => step).join(', ')}`;
+    const text =
+      problems.length === 0
+        ? 'everything is in place'
+        : `done but for: ${problems.map(({ step }) => step).join(', ')}`;
     context.log.step('ready', `${text} (${seconds(Date.now() - started)})`);
     return { problems, context, ...facts };
   };
@@ -41,9 +44,12 @@ export async function setup(options = {}) {
   const tfjsNode = await attempt(() => ensureTfjsNode(context));
   await attempt(() => ensureTfjsNode(context, '@tensorflow/tfjs-node-gpu'));
   if (!tfjsNode && problems.every(({ step }) => step === 'CUDA compiler')) {
-    context.log.step('tfjs-node', `@tensorflow/tfjs-node is not installed in ${context.project}; "npm install @tensorflow/tfjs-node" and run setup again`);
+    context.log.step(
+      'tfjs-node',
+      `@tensorflow/tfjs-node is not installed in ${context.project}; "npm install @tensorflow/tfjs-node" and run setup again`,
+    );
   }
-  await attempt(() => ensureNativeBuild(context, cuda, tfjsNode?.include));
+  await attempt(() => ensureNativeBuild(context, cuda, tfjsNode));
   if (context.checkout) {
     await attempt(() => ensureDist(context));
   }

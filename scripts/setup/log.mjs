@@ -32,7 +32,9 @@ export function makeLog(stream = process.stdout) {
         ['what to do', problem.fix],
         ['still works', problem.works],
       ]) {
-        stream.write(`  ${`${label}:`.padEnd(13)}${String(text).trim().replace(/\n/g, '\n               ')}\n`);
+        stream.write(
+          `  ${`${label}:`.padEnd(13)}${String(text).trim().replace(/\n/g, '\n               ')}\n`,
+        );
       }
     },
     endProgress,

@@ -16,7 +16,9 @@ export function matchesLockfile(root) {
     installed !== undefined &&
     Object.entries(wanted).every(
       ([path, entry]) =>
-        path === '' || entry.optional || (installed[path]?.version === entry.version && existsSync(join(root, path))),
+        path === '' ||
+        entry.optional ||
+        (installed[path]?.version === entry.version && existsSync(join(root, path))),
     )
   );
 }
@@ -54,10 +56,14 @@ async function install(context) {
     () => context.log.progress(STEP, `installing, ${Math.round((Date.now() - started) / 1000)} s`),
     1000,
   );
-  const result = await run(npm[0], [...npm[1], 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    cwd: context.root,
-    env: context.env,
-  });
+  const result = await run(
+    npm[0],
+    [...npm[1], 'ci', '--ignore-scripts', '--no-audit', '--no-fund'],
+    {
+      cwd: context.root,
+      env: context.env,
+    },
+  );
   clearInterval(ticker);
   context.log.endProgress();
   if (result.code !== 0) {

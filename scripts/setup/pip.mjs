@@ -1,6 +1,16 @@
 // Wheels from the user's own pip, so that his mirrors, proxies and caches work. Exact versions and hashes only.
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -31,7 +41,11 @@ export async function findPython(env) {
       reasons.push(`${python} has no pip (${tail(pip.output, 1)})`);
       continue;
     }
-    return { python, version: version.stdout.trim().split(' ').map(Number), pip: pip.stdout.trim() };
+    return {
+      python,
+      version: version.stdout.trim().split(' ').map(Number),
+      pip: pip.stdout.trim(),
+    };
   }
   return reasons.join('; ');
 }
@@ -44,7 +58,10 @@ export function readRequirements(file) {
   const text = readFileSync(file, 'utf8').replace(/\\\n/g, ' ');
   const packages = [];
   for (const raw of text.split('\n')) {
-    const match = /^([A-Za-z0-9._-]+)==(\S+?)\s*(?:;\s*platform_machine\s*==\s*"(\w+)"\s*)?((?:--hash=\S+\s*)+)(?:#\s*(\d+) MB)?/.exec(raw.trim());
+    const match =
+      /^([A-Za-z0-9._-]+)==(\S+?)\s*(?:;\s*platform_machine\s*==\s*"(\w+)"\s*)?((?:--hash=\S+\s*)+)(?:#\s*(\d+) MB)?/.exec(
+        raw.trim(),
+      );
     if (!match || (match[3] && match[3] !== machine())) {
       continue;
     }
@@ -105,17 +122,37 @@ export async function downloadWheel(context, step, python, wanted, folder, extra
   writeFileSync(requirements, `${wanted.line}\n`);
   const title = `${wanted.name} ${wanted.version}`;
   const total = wanted.bytes ? ` of ${megabytes(wanted.bytes)}` : '';
-  context.log.step(step, `downloading ${title}${wanted.bytes ? ` (${megabytes(wanted.bytes)})` : ''} with pip`);
+  context.log.step(
+    step,
+    `downloading ${title}${wanted.bytes ? ` (${megabytes(wanted.bytes)})` : ''} with pip`,
+  );
   const ticker = setInterval(() => {
     const bytes = bytesUnder(scratch);
-    context.log.progress(step, `${title}: ${megabytes(wanted.bytes ? Math.min(bytes, wanted.bytes) : bytes)}${total}`);
+    context.log.progress(
+      step,
+      `${title}: ${megabytes(wanted.bytes ? Math.min(bytes, wanted.bytes) : bytes)}${total}`,
+    );
   }, 500);
   let result;
   try {
     result = await run(
       python,
-      ['-m', 'pip', 'download', '--no-deps', '--require-hashes', '--only-binary=:all:', '--progress-bar', 'off',
-        '--disable-pip-version-check', '-d', join(scratch, 'out'), '-r', requirements, ...extraArgs],
+      [
+        '-m',
+        'pip',
+        'download',
+        '--no-deps',
+        '--require-hashes',
+        '--only-binary=:all:',
+        '--progress-bar',
+        'off',
+        '--disable-pip-version-check',
+        '-d',
+        join(scratch, 'out'),
+        '-r',
+        requirements,
+        ...extraArgs,
+      ],
       { env: { ...context.env, TMPDIR: scratch } },
     );
   } finally {
@@ -140,7 +177,9 @@ export async function downloadWheel(context, step, python, wanted, folder, extra
 /** Unpacks the members of a wheel that start with one of the prefixes, less the leading `strip`. */
 export async function unpackWheel(context, step, python, wheel, folder, strip, prefixes) {
   const script = fileURLToPath(new URL('./unzip.py', import.meta.url));
-  const result = await run(python, [script, wheel, folder, strip, ...prefixes], { env: context.env });
+  const result = await run(python, [script, wheel, folder, strip, ...prefixes], {
+    env: context.env,
+  });
   if (result.code !== 0) {
     throw new StepProblem(step, {
       why: `${wheel} could not be unpacked:\n${tail(result.output, 3)}`,

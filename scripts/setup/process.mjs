@@ -22,7 +22,9 @@ export function run(command, args, { cwd, env, show = false, onLine } = {}) {
       if (onLine) {
         const lines = (rest + chunk).split('\n');
         rest = lines.pop();
-        lines.forEach((line) => onLine(line));
+        for (const line of lines) {
+          onLine(line);
+        }
       }
     };
     child.stdout?.setEncoding('utf8').on('data', (chunk) => {

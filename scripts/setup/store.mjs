@@ -1,13 +1,29 @@
 // The user cache: folders that appear whole or not at all, locks against a second setup, stamps that say "done".
 import { createHash } from 'node:crypto';
-import { closeSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
 export function hash(...parts) {
   const sum = createHash('sha256');
   for (const part of parts) {
-    sum.update(typeof part === 'string' || Buffer.isBuffer(part) ? part : JSON.stringify(part) ?? 'undefined');
+    sum.update(
+      typeof part === 'string' || Buffer.isBuffer(part)
+        ? part
+        : (JSON.stringify(part) ?? 'undefined'),
+    );
     sum.update('\0');
   }
   return sum.digest('hex').slice(0, 24);

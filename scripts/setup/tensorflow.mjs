@@ -1,5 +1,15 @@
 // libtensorflow for tfjs-node: LIBTENSORFLOW_DIR, what tfjs-node has already, else the pinned wheel from PyPI.
-import { existsSync, lstatSync, mkdirSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
@@ -13,7 +23,8 @@ const REQUIREMENTS = fileURLToPath(new URL('../requirements-tensorflow.txt', imp
 const MAIN_NAMES = ['libtensorflow_cc.so.2', 'libtensorflow.so.2', 'libtensorflow.so'];
 const FRAMEWORK_NAMES = ['libtensorflow_framework.so.2', 'libtensorflow_framework.so'];
 
-const firstThere = (folder, names) => names.map((name) => join(folder, name)).find((path) => existsSync(path));
+const firstThere = (folder, names) =>
+  names.map((name) => join(folder, name)).find((path) => existsSync(path));
 
 /** What a folder holds: `{ main, framework, include, key }`, or undefined where it has no libtensorflow. */
 export function inspectLibrary(folder) {
@@ -64,7 +75,11 @@ export async function wheelLibrary(context) {
       works: WITHOUT_TENSORFLOW,
     });
   }
-  const folder = join(context.cache, 'libtensorflow', `${wanted.name}-${wanted.version}-${wanted.hashes[0].slice(0, 12)}`);
+  const folder = join(
+    context.cache,
+    'libtensorflow',
+    `${wanted.name}-${wanted.version}-${wanted.hashes[0].slice(0, 12)}`,
+  );
   const kept = () => {
     const library = inspectLibrary(folder);
     return library && { ...library, source: `${wanted.name} ${wanted.version} wheel` };
@@ -98,12 +113,21 @@ async function fetchWheel(context, wanted, folder) {
   const platform = `manylinux_2_27_${machine()}`;
   try {
     const wheel = await downloadWheel(context, STEP, python.python, wanted, downloads, [
-      '--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311', '--platform', platform,
+      '--python-version',
+      '3.11',
+      '--implementation',
+      'cp',
+      '--abi',
+      'cp311',
+      '--platform',
+      platform,
     ]);
     context.log.step(STEP, `unpacking ${wanted.name} ${wanted.version} into ${folder}`);
     await publishFolder(folder, (draft) =>
       unpackWheel(context, STEP, python.python, wheel, draft, 'tensorflow/', [
-        'tensorflow/libtensorflow_cc.so.2', 'tensorflow/libtensorflow_framework.so.2', 'tensorflow/include/',
+        'tensorflow/libtensorflow_cc.so.2',
+        'tensorflow/libtensorflow_framework.so.2',
+        'tensorflow/include/',
       ]),
     );
     rmSync(downloads, { recursive: true, force: true });
@@ -115,7 +139,10 @@ async function fetchWheel(context, wanted, folder) {
     throw error;
   }
   const { main } = inspectLibrary(folder);
-  context.log.step(STEP, `${wanted.version} is in the user cache (${megabytes(statSync(main).size)})`);
+  context.log.step(
+    STEP,
+    `${wanted.version} is in the user cache (${megabytes(statSync(main).size)})`,
+  );
 }
 
 const isLink = (path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
@@ -137,7 +164,12 @@ function link(target, path) {
 export function linkLibrary(tfjsNode, library) {
   const deps = join(tfjsNode, 'deps');
   const libraries = join(deps, 'lib');
-  if (firstThere(libraries, MAIN_NAMES.filter((name) => !isLink(join(libraries, name))))) {
+  if (
+    firstThere(
+      libraries,
+      MAIN_NAMES.filter((name) => !isLink(join(libraries, name))),
+    )
+  ) {
     rmSync(`${deps}.original`, { recursive: true, force: true });
     renameSync(deps, `${deps}.original`);
   }

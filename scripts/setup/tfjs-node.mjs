@@ -1,5 +1,15 @@
 // Makes @tensorflow/tfjs-node loadable: leaves alone what works, else links a libtensorflow and compiles its binding.
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { findPackage, StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
@@ -33,14 +43,18 @@ export async function probe(context, tfjsNode) {
   if (result.code === 0 && facts) {
     return { works: true, ...JSON.parse(facts) };
   }
-  const reason = result.signal ? `died of ${result.signal}` : (/^\w*Error: .*$/m.exec(result.output)?.[0] ?? tail(result.output, 3));
+  const reason = result.signal
+    ? `died of ${result.signal}`
+    : (/^\w*Error: .*$/m.exec(result.output)?.[0] ?? tail(result.output, 3));
   return { works: false, reason };
 }
 
 /** Where tfjs-node's loader (node-pre-gyp) looks for its binding under this Node, and the N-API version of it. */
 export function bindingPlace(tfjsNode) {
   const { binary } = readJson(join(tfjsNode, 'package.json'));
-  const napi = Math.max(...binary.napi_versions.filter((version) => version <= Number(process.versions.napi)));
+  const napi = Math.max(
+    ...binary.napi_versions.filter((version) => version <= Number(process.versions.napi)),
+  );
   const folder = binary.module_path.replace('{napi_build_version}', napi);
   return { napi, path: join(tfjsNode, folder, `${binary.module_name}.node`) };
 }
@@ -53,7 +67,14 @@ function stateKey(context, tfjsNode) {
     return undefined;
   }
   const { size, mtimeMs } = statSync(binding);
-  return hash(library.key, size, mtimeMs, context.env.LIBTENSORFLOW_DIR ?? '', process.versions.modules, process.arch);
+  return hash(
+    library.key,
+    size,
+    mtimeMs,
+    context.env.LIBTENSORFLOW_DIR ?? '',
+    process.versions.modules,
+    process.arch,
+  );
 }
 
 /** The step. Returns `{ path, library, include, version }`, or undefined where no tfjs-node is installed. */
@@ -63,7 +84,8 @@ export async function ensureTfjsNode(context, name = '@tensorflow/tfjs-node') {
     return undefined;
   }
   const work = () => ensureLoadable(context, name, tfjsNode);
-  const wait = ({ pid }) => context.log.step(STEP, `another setup (process ${pid}) works on it; waiting`);
+  const wait = ({ pid }) =>
+    context.log.step(STEP, `another setup (process ${pid}) works on it; waiting`);
   return withLock(context.cache, `tfjs-node-${hash(realpathSync(tfjsNode))}`, work, wait);
 }
 
@@ -110,16 +132,25 @@ async function installBinding(context, tfjsNode, library) {
   const { napi, path } = bindingPlace(tfjsNode);
   const sources = join(tfjsNode, 'binding');
   const files = readdirSync(sources).sort();
-  const headers = dirname(createRequire(join(context.root, 'package.json')).resolve('node-api-headers/package.json'));
+  const headers = dirname(
+    createRequire(join(context.root, 'package.json')).resolve('node-api-headers/package.json'),
+  );
   const key = hash(
     ...files.map((file) => readFileSync(join(sources, file))),
-    library.key, napi, readJson(join(headers, 'package.json')).version, process.arch,
+    library.key,
+    napi,
+    readJson(join(headers, 'package.json')).version,
+    process.arch,
   );
   const folder = join(context.cache, 'bindings', key);
   const kept = join(folder, 'tfjs_binding.node');
   if (!existsSync(kept)) {
     await withLock(context.cache, `binding-${key}`, () =>
-      existsSync(kept) ? undefined : publishFolder(folder, (draft) => compile(context, tfjsNode, library, napi, headers, draft)),
+      existsSync(kept)
+        ? undefined
+        : publishFolder(folder, (draft) =>
+            compile(context, tfjsNode, library, napi, headers, draft),
+          ),
     );
   }
   mkdirSync(dirname(path), { recursive: true });
@@ -130,7 +161,9 @@ async function installBinding(context, tfjsNode, library) {
 }
 
 async function compile(context, tfjsNode, library, napi, headers, draft) {
-  const compiler = [context.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean).find((name) => which(name, context.env));
+  const compiler = [context.env.CXX, 'c++', 'g++', 'clang++']
+    .filter(Boolean)
+    .find((name) => which(name, context.env));
   if (!compiler) {
     throw new StepProblem(STEP, {
       why: 'its binding must be compiled, and there is no C++ compiler (looked for CXX, c++, g++, clang++)',
@@ -148,12 +181,29 @@ async function compile(context, tfjsNode, library, napi, headers, draft) {
   context.log.step(STEP, 'compiling its binding (about 15 s)');
   const started = Date.now();
   const binding = join(tfjsNode, 'binding');
-  const sources = readdirSync(binding).filter((file) => file.endsWith('.cc')).map((file) => join(binding, file));
+  const sources = readdirSync(binding)
+    .filter((file) => file.endsWith('.cc'))
+    .map((file) => join(binding, file));
   const result = await run(
     compiler,
-    ['-shared', '-fPIC', '-std=c++17', '-O2', '-w', `-DNAPI_VERSION=${napi}`, `-I${tfjsNode}`, `-I${library.include}`,
-      `-I${join(headers, 'include')}`, ...sources, '-o', join(draft, 'tfjs_binding.node'), `-L${join(tfjsNode, 'deps/lib')}`,
-      '-ltensorflow', '-ltensorflow_framework', '-Wl,-rpath,$ORIGIN/../../deps/lib'],
+    [
+      '-shared',
+      '-fPIC',
+      '-std=c++17',
+      '-O2',
+      '-w',
+      `-DNAPI_VERSION=${napi}`,
+      `-I${tfjsNode}`,
+      `-I${library.include}`,
+      `-I${join(headers, 'include')}`,
+      ...sources,
+      '-o',
+      join(draft, 'tfjs_binding.node'),
+      `-L${join(tfjsNode, 'deps/lib')}`,
+      '-ltensorflow',
+      '-ltensorflow_framework',
+      '-Wl,-rpath,$ORIGIN/../../deps/lib',
+    ],
     { env: context.env },
   );
   if (result.code !== 0) {

@@ -1,0 +1,212 @@
+// What there is on this machine, each fact with the reason where something is missing. Nothing here loads native code
+// into this process: what may crash is tried in a child.
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+} from 'node:fs';
+import { arch, availableParallelism, cpus, release } from 'node:os';
+import { join } from 'node:path';
+import util from 'node:util';
+import { findPackage } from '../setup/context.mjs';
+import { hasDriver, nvccCandidates, nvccRelease } from '../setup/cuda.mjs';
+import { run, tail, which } from '../setup/process.mjs';
+import { readJson } from '../setup/store.mjs';
+import { inspectLibrary } from '../setup/tensorflow.mjs';
+import { bindingPlace, probe } from '../setup/tfjs-node.mjs';
+
+const firstLine = (path, pattern) => {
+  try {
+    return pattern.exec(readFileSync(path, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
+};
+
+export function platformFacts() {
+  const header = process.report?.getReport?.().header ?? {};
+  return {
+    system: firstLine('/etc/os-release', /^PRETTY_NAME="?([^"\n]*)/m) ?? process.platform,
+    kernel: release(),
+    architecture: arch(),
+    libc: header.glibcVersionRuntime ? `glibc ${header.glibcVersionRuntime}` : 'not glibc (musl?)',
+    cpu: cpus()[0]?.model ?? 'unknown',
+    threads: availableParallelism(),
+  };
+}
+
+export const nodeFacts = () => ({
+  version: process.versions.node,
+  napi: Number(process.versions.napi),
+  // tfjs-node 4.22.0 calls two functions of util that Node 23 removed; the package puts them back.
+  utilShim:
+    util.isNullOrUndefined === undefined || util.isArray === undefined
+      ? 'needed, applied'
+      : 'not needed',
+});
+
+// A CUDA build names the CUDA libraries that it opens, and a Python wheel's has their folders in its RUNPATH.
+const CUDA_MARKS = ['nvidia/cudnn/lib', 'nvidia/cuda_runtime/lib', 'libcudart.so', 'libcudnn.so'];
+
+/** Whether a library file holds one of the marks of a CUDA build. */
+export function isCudaBuild(path) {
+  const chunk = Buffer.alloc(8 << 20);
+  const overlap = 64;
+  const file = openSync(path, 'r');
+  try {
+    for (let position = 0; ; ) {
+      const length = readSync(file, chunk, 0, chunk.length, position);
+      const bytes = chunk.subarray(0, length);
+      if (CUDA_MARKS.some((mark) => bytes.includes(mark))) {
+        return true;
+      }
+      if (length < chunk.length) {
+        return false;
+      }
+      position += length - overlap;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** tfjs-node and the libtensorflow under it: where, which version, whether it loads and why not. */
+export async function tensorflowFacts(context) {
+  const name = ['@tensorflow/tfjs-node', '@tensorflow/tfjs-node-gpu'].find((wanted) =>
+    findPackage(context, wanted),
+  );
+  if (!name) {
+    return {
+      tfjsNode: {
+        works: false,
+        reason: `@tensorflow/tfjs-node is not installed in ${context.project}`,
+      },
+      libtensorflow: {},
+    };
+  }
+  const path = findPackage(context, name);
+  const library = inspectLibrary(join(path, 'deps'));
+  const binding = bindingPlace(path);
+  const found = await probe(context, path);
+  return {
+    tfjsNode: {
+      name,
+      version: readJson(join(path, 'package.json')).version,
+      path,
+      binding: existsSync(binding.path) ? binding.path : undefined,
+      works: found.works,
+      gpu: found.gpu ?? false,
+      reason: found.works ? '' : explain(found.reason, library, path),
+    },
+    libtensorflow: library
+      ? {
+          version: found.version,
+          path: library.main,
+          linkedFrom: join(path, 'deps/lib'),
+          cuda: isCudaBuild(realpathSync(library.framework)),
+        }
+      : { reason: `there is none in ${join(path, 'deps/lib')}` },
+  };
+}
+
+function explain(reason, library, path) {
+  return library
+    ? reason
+    : `there is no libtensorflow in ${join(path, 'deps/lib')} (loading it says: ${reason})`;
+}
+
+export async function gpuFacts(context) {
+  const driver = firstLine('/proc/driver/nvidia/version', /Kernel Module[^\d]*([\d.]+)/);
+  const facts = { driver, gpus: [], reason: '' };
+  if (!hasDriver()) {
+    facts.reason = 'no NVIDIA driver on this machine';
+  } else if (which('nvidia-smi', context.env)) {
+    const query = await run(
+      'nvidia-smi',
+      ['--query-gpu=name,compute_cap,memory.total', '--format=csv,noheader'],
+      { env: context.env },
+    );
+    if (query.code === 0) {
+      facts.gpus = query.stdout
+        .trim()
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => {
+          const [name, computeCapability, memory] = line.split(', ');
+          return { name, computeCapability, memory };
+        });
+    } else {
+      facts.reason = `nvidia-smi failed: ${tail(query.output, 1)}`;
+    }
+  }
+  return facts;
+}
+
+export async function compilerFacts(context) {
+  for (const { path, from } of nvccCandidates(context.env)) {
+    const found = await nvccRelease(path, context.env);
+    if (Array.isArray(found)) {
+      return { nvcc: path, release: found.join('.'), from };
+    }
+  }
+  const kept = join(context.cache, 'cuda');
+  const toolkit = existsSync(kept)
+    ? readdirSync(kept)
+        .map((entry) => join(kept, entry, 'nvidia/cu13/bin/nvcc'))
+        .find((path) => existsSync(path))
+    : undefined;
+  return toolkit
+    ? { nvcc: toolkit, release: '13.0', from: 'user cache' }
+    : { reason: 'no nvcc (setup brings one)' };
+}
+
+const LIBRARIES = {
+  cuda: 'libtfjs_cuda_norm.so',
+  host: 'libtfjs_cuda_norm_host.so',
+  emulated: 'libtfjs_cuda_norm_emulated.so',
+};
+
+const LOAD = `
+const addon = require(process.argv[1]);
+const description = addon.load(process.argv[2], []);
+process.stdout.write('loaded:' + JSON.stringify({
+  version: description.version, architectures: description.architectures, ops: description.ops.length, devices: addon.devices() }));
+`;
+
+/** Every op library that could be used, each loaded in a child process: what it holds, or why it does not load. */
+export async function libraryFacts(context) {
+  const folder = context.env.TFJS_CUDA_NORM_LIBRARY_DIR ?? join(context.root, 'build/Release');
+  const addon = join(folder, 'tfjs_cuda_norm.node');
+  const candidates = [];
+  for (const [kind, file] of Object.entries(LIBRARIES)) {
+    const path = join(folder, file);
+    const candidate = { kind, path, loads: false, reason: '' };
+    candidates.push(candidate);
+    if (!existsSync(path)) {
+      candidate.reason = 'not built';
+    } else if (!existsSync(addon)) {
+      candidate.reason = `the addon ${addon} is not built`;
+    } else {
+      const result = await run(process.execPath, ['-e', LOAD, addon, path], { env: context.env });
+      const facts = /loaded:(\{.*\})/.exec(result.stdout)?.[1];
+      if (result.code === 0 && facts) {
+        Object.assign(candidate, { loads: true, ...JSON.parse(facts) });
+      } else {
+        candidate.reason = result.signal
+          ? `loading it died of ${result.signal}`
+          : (/^\w*Error: .*$/m.exec(result.output)?.[0] ?? tail(result.output, 1));
+      }
+    }
+  }
+  const stream = join(folder, 'libtfjs_cuda_norm_stream.so');
+  return {
+    folder,
+    addon: existsSync(addon) ? addon : undefined,
+    stream: existsSync(stream) ? stream : undefined,
+    candidates,
+  };
+}

@@ -1,0 +1,166 @@
+// What `npm test` is made of, in order: sources, native programs, jest on each device, Python, peer suites.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../setup/process.mjs';
+import { ensureClangFormat, ensurePythonEnvironment } from '../setup/python.mjs';
+import { readJson } from '../setup/store.mjs';
+import { counted, lastCounts } from './run.mjs';
+
+const DEVICES = ['composed', 'host', 'emulated'];
+const CPP = /\.(cc|cu|cuh|h)$/;
+
+/** The C++ and CUDA sources, which clang-format keeps in form. */
+export const nativeSources = (root) =>
+  readdirSync(join(root, 'native'), { recursive: true })
+    .filter((path) => CPP.test(path))
+    .map((path) => join(root, 'native', path))
+    .sort();
+
+export function makeStages(context) {
+  const { root } = context;
+  const results = join(root, 'build/test-results');
+  const bin = (path) => join(root, 'node_modules', path);
+  const show = (line) => process.stdout.write(`${line}\n`);
+  const node = (args, env = {}) =>
+    run(process.execPath, args, { cwd: root, env: { ...context.env, ...env }, onLine: show });
+  const oneCheck = ({ code }) => counted(code === 0 ? 1 : 0, code === 0 ? 0 : 1);
+
+  // A report of an earlier run must never be counted.
+  const freshReport = (name) => {
+    mkdirSync(results, { recursive: true });
+    rmSync(join(results, name), { force: true });
+    return join(results, name);
+  };
+
+  const lint = async () =>
+    oneCheck(await node([bin('@biomejs/biome/bin/biome'), 'ci', '--colors=off', '.']));
+
+  const format = async () => {
+    const program = await ensureClangFormat(context);
+    const bad = [];
+    for (const source of nativeSources(root)) {
+      const { code } = await run(program, ['--dry-run', '-Werror', source]);
+      if (code !== 0) {
+        bad.push(source.slice(root.length + 1));
+      }
+    }
+    return counted(
+      nativeSources(root).length - bad.length,
+      bad.length,
+      bad.length ? `npm run format would change ${bad.join(', ')}` : '',
+    );
+  };
+
+  const types = async () => {
+    const checks = [];
+    for (const project of ['tsconfig.json', 'test/tsconfig.json']) {
+      checks.push(await node([bin('typescript/bin/tsc'), '--noEmit', '-p', project]));
+    }
+    const failed = checks.filter(({ code }) => code !== 0).length;
+    return counted(checks.length - failed, failed);
+  };
+
+  const setupTests = async () => {
+    const files = readdirSync(join(root, 'test/setup')).filter((file) =>
+      file.endsWith('.test.mjs'),
+    );
+    const { output } = await node([
+      '--test',
+      '--test-reporter=tap',
+      ...files.map((file) => join('test/setup', file)),
+    ]);
+    const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
+    return counted(count('pass'), count('fail') + count('cancelled'), '', count('skipped'));
+  };
+
+  const native = async () => {
+    const report = freshReport('ctest.xml');
+    const { code } = await run(
+      'ctest',
+      ['--test-dir', join(root, 'build'), '--output-on-failure', '--output-junit', report],
+      {
+        env: context.env,
+        onLine: show,
+      },
+    );
+    const suite = existsSync(report)
+      ? /<testsuite[^>]*>/.exec(readFileSync(report, 'utf8'))?.[0]
+      : undefined;
+    const count = (word) => Number(new RegExp(`\\b${word}="(\\d+)"`).exec(suite ?? '')?.[1] ?? 0);
+    const failed = count('failures');
+    const skipped = count('skipped') + count('disabled');
+    return counted(
+      count('tests') - failed - skipped,
+      code !== 0 ? Math.max(1, failed) : failed,
+      '',
+      skipped,
+    );
+  };
+
+  const jest = (device) => async () => {
+    const report = freshReport(`jest-${device}.json`);
+    const { code } = await node(
+      [bin('jest/bin/jest.js'), '--ci', '--json', `--outputFile=${report}`],
+      {
+        TFJS_CUDA_NORM_DEVICE: device,
+        TF_CPP_MIN_LOG_LEVEL: context.env.TF_CPP_MIN_LOG_LEVEL ?? '2',
+      },
+    );
+    const result = readJson(report);
+    if (!result) {
+      return counted(0, 1, `jest wrote no report (exit code ${code})`);
+    }
+    const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
+    return counted(
+      result.numPassedTests,
+      code !== 0 ? Math.max(1, failed) : failed,
+      '',
+      result.numPendingTests,
+    );
+  };
+
+  const python = (library) => async () => {
+    const environment = await ensurePythonEnvironment(context);
+    if (!environment.python) {
+      return counted(0, 0, `skipped: ${environment.reason}`, 1);
+    }
+    const { code, output } = await run(
+      environment.python,
+      [join(root, 'test/python/ops_test.py'), library()],
+      {
+        cwd: root,
+        env: { TF_CPP_MIN_LOG_LEVEL: '2', ...context.env },
+        onLine: show,
+      },
+    );
+    return fromProgram(code, output);
+  };
+
+  const fromProgram = (code, output) => {
+    const counts = lastCounts(output);
+    if (!counts) {
+      return counted(0, 1, `it ended with ${code ?? 'a signal'} and no "N passed, N failed"`);
+    }
+    return counted(counts.passed, code !== 0 ? Math.max(1, counts.failed) : counts.failed);
+  };
+
+  const peers = async () => {
+    const { code, output } = await node([join(root, 'test/peers/run.mjs')]);
+    return fromProgram(code, output);
+  };
+
+  const built = (name) => join(root, 'build/Release', `lib${name}.so`);
+  const shipped = () =>
+    existsSync(built('tfjs_cuda_norm')) ? built('tfjs_cuda_norm') : built('tfjs_cuda_norm_host');
+  return [
+    { name: 'lint', run: lint },
+    { name: 'format', run: format },
+    { name: 'types', run: types },
+    { name: 'setup', run: setupTests },
+    { name: 'native', run: native },
+    ...DEVICES.map((device) => ({ name: `jest:${device}`, run: jest(device) })),
+    { name: 'python:shipped', run: python(shipped) },
+    { name: 'python:emulated', run: python(() => built('tfjs_cuda_norm_emulated')) },
+    { name: 'peers', run: peers },
+  ];
+}
