@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { judge, largestError } from '../../scripts/doctor/doctor.mjs';
+import { counted, lastCounts, runStages } from '../../scripts/stages/run.mjs';
+
+async function outcome(stages, only) {
+  let text = '';
+  const code = await runStages(stages, only, (part) => {
+    text += part;
+  });
+  return { code, last: text.trimEnd().split('\n').at(-1), text };
+}
+const stage = (name, run) => ({ name, run });
+
+test('the last line sums every stage, and the exit code follows it', async () => {
+  const good = [stage('a', () => counted(3, 0)), stage('b:x', () => counted(4, 0, 'why', 2))];
+  assert.deepEqual(
+    [(await outcome(good)).code, (await outcome(good)).last],
+    [0, '7 passed, 0 failed'],
+  );
+  assert.equal(
+    (await outcome([...good, stage('c', () => counted(1, 2))])).last,
+    '8 passed, 2 failed',
+  );
+});
+
+test('a stage that throws, or that ran nothing, is a failure', async () => {
+  const thrown = await outcome([
+    stage('a', () => {
+      throw new Error('broke');
+    }),
+  ]);
+  assert.deepEqual([thrown.code, thrown.last], [1, '0 passed, 1 failed']);
+  assert.match(thrown.text, /a: broke/);
+  assert.equal((await outcome([stage('a', () => counted(0, 0))])).last, '0 passed, 1 failed');
+});
+
+test('a skipped stage is no failure, and says why', async () => {
+  const { code, text } = await outcome([
+    stage('python', () => counted(0, 0, 'skipped: no Python', 1)),
+    stage('a', () => counted(1, 0)),
+  ]);
+  assert.equal(code, 0);
+  assert.match(text, /python: skipped: no Python/);
+});
+
+test('--only takes stages and groups; an unknown one is an error', async () => {
+  const stages = ['jest:host', 'jest:emulated', 'native'].map((name) =>
+    stage(name, () => counted(1, 0)),
+  );
+  assert.equal((await outcome(stages, ['jest'])).last, '2 passed, 0 failed');
+  assert.equal((await outcome(stages, ['jest:host', 'native'])).last, '2 passed, 0 failed');
+  const unknown = await outcome(stages, ['nativ']);
+  assert.deepEqual([unknown.code, unknown.last], [1, '0 passed, 1 failed']);
+});
+
+test('counts of a program are its last line of that form', () => {
+  assert.deepEqual(lastCounts('1 passed, 2 failed\nx\n30 passed, 0 failed\nbye'), {
+    passed: 30,
+    failed: 0,
+  });
+  assert.equal(lastCounts('30 passed'), undefined);
+});
+
+test('the self-test sees a wrong value, a missing one and NaN', () => {
+  assert.ok(largestError([[1, 2.00001]], [[1, 2]]) < 1e-5);
+  assert.ok(largestError([[1, 3]], [[1, 2]]) > 0.4);
+  for (const found of [[[1]], [[1, Number.NaN]], []]) {
+    assert.equal(largestError(found, [[1, 2]]), Number.POSITIVE_INFINITY);
+  }
+});
+
+const FACTS = {
+  tfjsNode: { works: true, path: '/p' },
+  libtensorflow: { path: '/l', cuda: false },
+  gpu: { gpus: [] },
+  libraries: {
+    folder: '/b',
+    candidates: [
+      {
+        kind: 'cuda',
+        path: '/b/c',
+        loads: true,
+        reason: '',
+        architectures: ['sm_80'],
+        devices: { devices: [] },
+      },
+    ],
+  },
+  selfTest: { ops: [{ name: 'layerNorm', ok: true, error: 0, reason: '' }] },
+};
+
+test('doctor finds nothing wrong with a healthy machine, and says what is wrong with others', () => {
+  assert.deepEqual(judge(FACTS), { problems: [], advice: [] });
+  const problems = (change) => judge({ ...FACTS, ...change }).problems.join('\n');
+  assert.match(
+    problems({ tfjsNode: { works: false, reason: 'no libtensorflow', path: '/p' } }),
+    /no libtensorflow.*tfjs-cuda-norm setup/,
+  );
+  assert.match(
+    problems({
+      libraries: {
+        folder: '/b',
+        candidates: [{ kind: 'host', loads: false, reason: 'not built' }],
+      },
+    }),
+    /no op library in \/b/,
+  );
+  assert.match(
+    problems({ selfTest: { ops: [{ name: 'rmsNorm', ok: false, error: 0.5, reason: '' }] } }),
+    /rmsNorm: differs.*0\.5/,
+  );
+  assert.match(problems({ selfTest: { ops: [], reason: 'died of SIGSEGV' } }), /SIGSEGV/);
+});
+
+test('doctor on a GPU machine: a CPU TensorFlow is advice, a GPU without code is a problem', () => {
+  const device = { name: 'Old', computeCapability: '7.0', hasCode: false };
+  const [cuda] = FACTS.libraries.candidates;
+  const { problems, advice } = judge({
+    ...FACTS,
+    gpu: { gpus: [device] },
+    libraries: { folder: '/b', candidates: [{ ...cuda, devices: { devices: [device] } }] },
+  });
+  assert.match(problems.join('\n'), /no code for Old.*CUDAARCHS=70/);
+  assert.match(advice.join('\n'), /TensorFlow is a CPU build/);
+});
