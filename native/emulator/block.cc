@@ -11,6 +11,15 @@ __thread Thread* t_thread = nullptr;
 
 namespace {
 
+uint64_t NextRandom(uint64_t* state) {  // splitmix64
+  uint64_t z = *state += 0x9E3779B97F4A7C15;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+  return z ^ (z >> 31);
+}
+
+}  // namespace
+
 const char* Name(Operation operation) {
   switch (operation) {
     case Operation::kSyncThreads:
@@ -26,22 +35,6 @@ const char* Name(Operation operation) {
   }
   return "nothing";
 }
-
-const char* Base(const char* path) {
-  const char* slash = std::strrchr(path, '/');
-  return slash == nullptr ? path : slash + 1;
-}
-
-bool IsPowerOfTwo(unsigned n) { return n != 0 && (n & (n - 1)) == 0; }
-
-uint64_t NextRandom(uint64_t* state) {  // splitmix64
-  uint64_t z = *state += 0x9E3779B97F4A7C15;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31);
-}
-
-}  // namespace
 
 Status BlockRunner::Run(const Grid& grid, uint64_t block) {
   Prepare(grid, block);
@@ -187,7 +180,7 @@ void BlockRunner::SyncThreads(Site site) {
     barrier_ = site;
   } else if (barrier_ != site) {
     Fail(site, "divergent barrier: %u other threads wait in the __syncthreads of %s:%d", waiting_,
-         Base(barrier_.file), barrier_.line);
+         barrier_.name(), barrier_.line);
   }
   thread->operation = Operation::kSyncThreads;
   thread->site = site;
@@ -199,79 +192,6 @@ void BlockRunner::SyncThreads(Site site) {
   }
   Wait();
   thread->operation = Operation::kNone;
-}
-
-uint64_t BlockRunner::Meet(Operation operation, unsigned mask, unsigned width, uint64_t bits,
-                           unsigned source, Site site) {
-  Thread* thread = t_thread;
-  const unsigned lane = thread->id % kWarpSize;
-  Warp& warp = warps_[thread->id / kWarpSize];
-  const unsigned lanes = static_cast<unsigned>(__builtin_popcount(mask));
-  const unsigned low = mask == 0 ? 0 : static_cast<unsigned>(__builtin_ctz(mask));
-  if (!IsPowerOfTwo(lanes) || low % lanes != 0 || mask >> low != ~0u >> (kWarpSize - lanes)) {
-    Fail(site, "%s with mask 0x%08x: expected an aligned power of two of lanes", Name(operation), mask);
-  }
-  if ((mask >> lane & 1) == 0) {
-    Fail(site, "%s with mask 0x%08x that lacks the calling lane %u", Name(operation), mask, lane);
-  }
-  if (!IsPowerOfTwo(width) || width > kWarpSize) {
-    Fail(site, "%s with width %u: expected a power of two up to 32", Name(operation), width);
-  }
-  if ((mask & warp.returned) != 0) {
-    Fail(site, "divergent warp operation: %s after lanes 0x%08x of its mask have returned",
-         Name(operation), mask & warp.returned);
-  }
-  Group& group = warp.groups[low];
-  if (group.arrived == 0) {
-    group.mask = mask;
-    group.width = width;
-    group.operation = operation;
-    group.site = site;
-  } else if (group.mask != mask || group.width != width || group.operation != operation ||
-             group.site != site) {
-    Fail(site,
-         "divergent warp operation: %s with mask 0x%08x and width %u, where lanes 0x%08x wait in %s with "
-         "mask 0x%08x and width %u of %s:%d",
-         Name(operation), mask, width, group.arrived, Name(group.operation), group.mask, group.width,
-         Base(group.site.file), group.site.line);
-  }
-  thread->operation = operation;
-  thread->site = site;
-  thread->bits = bits;
-  thread->source = source;
-  group.arrived |= 1u << lane;
-  if (group.arrived == (mask & warp.lanes)) {
-    ReleaseGroup(&group, &warp, thread->id - lane);
-  }
-  Wait();
-  thread->operation = Operation::kNone;
-  return thread->result;
-}
-
-void BlockRunner::ReleaseGroup(Group* group, Warp* warp, unsigned first_thread) {
-  const unsigned present = group->mask & warp->lanes;
-  uint64_t ballot = 0;
-  for (unsigned lane = 0; lane < kWarpSize; ++lane) {
-    const unsigned chosen = grid_->order == Order::kReverse ? kWarpSize - 1 - lane : lane;
-    if ((present >> chosen & 1) == 0) continue;
-    Thread& thread = threads_[first_thread + chosen];
-    if (group->operation == Operation::kShuffle) {
-      if ((present >> thread.source & 1) == 0) {
-        Fail(group->site, "shuffle: lane %u reads lane %u, which takes no part (mask 0x%08x)", chosen,
-             thread.source, present);
-      }
-      thread.result = threads_[first_thread + thread.source].bits;
-    } else if (thread.bits != 0) {
-      ballot |= uint64_t{1} << chosen;
-    }
-    Push(first_thread + chosen);
-  }
-  if (group->operation == Operation::kBallot) {
-    for (unsigned lane = 0; lane < kWarpSize; ++lane) {
-      if ((present >> lane & 1) != 0) threads_[first_thread + lane].result = ballot;
-    }
-  }
-  group->arrived = 0;
 }
 
 void BlockRunner::FailDeadlock() {
@@ -288,7 +208,7 @@ void BlockRunner::FailDeadlock() {
          Name(first->operation));
   }
   Fail(first->site, "deadlock: thread %u waits in %s and thread %u in %s of %s:%d", first->id,
-       Name(first->operation), other->id, Name(other->operation), Base(other->site.file),
+       Name(first->operation), other->id, Name(other->operation), other->site.name(),
        other->site.line);
 }
 
@@ -297,7 +217,7 @@ void BlockRunner::Fail(Site site, const char* format, ...) {
   int size = std::snprintf(message_, sizeof message_,
                            "emulator: kernel %s, block (%u,%u,%u), thread (%u,%u,%u), %s:%d: ",
                            grid_->kernel, block_index_.x, block_index_.y, block_index_.z,
-                           thread->index.x, thread->index.y, thread->index.z, Base(site.file),
+                           thread->index.x, thread->index.y, thread->index.z, site.name(),
                            site.line);
   if (size > static_cast<int>(sizeof message_)) size = sizeof message_;
   va_list args;

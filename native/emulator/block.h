@@ -43,6 +43,7 @@ struct Grid {
 };
 
 enum class Operation { kNone, kSyncThreads, kSyncWarp, kShuffle, kBallot };
+const char* Name(Operation operation);
 
 class BlockRunner;
 
@@ -104,7 +105,7 @@ class BlockRunner {
     size_t begin, end;
   };
 
-  unsigned char* SharedMemory() { return shared_[0].bytes; }
+  unsigned char* SharedMemory();
 
   void Prepare(const Grid& grid, uint64_t block);
   void PoisonSharedMemory();

@@ -6,7 +6,7 @@
 namespace tfjs_norm::emulator {
 namespace {
 
-// Between two takes and behind the last; has to keep the poison.
+// Around every take; has to keep the poison.
 constexpr size_t kGapBytes = 32;
 constexpr size_t kMaxTakes = 64;
 constexpr size_t kSlackBytes = (kMaxTakes + 1) * kGapBytes;
@@ -17,6 +17,8 @@ BlockRunner::BlockRunner()
     : shared_(new SharedBlock[(kMaxSharedBytes + kSlackBytes) / sizeof(SharedBlock)]) {
   takes_.reserve(kMaxTakes);
 }
+
+unsigned char* BlockRunner::SharedMemory() { return shared_[0].bytes; }
 
 void BlockRunner::PoisonSharedMemory() {
   takes_.clear();
@@ -31,7 +33,8 @@ unsigned char* BlockRunner::Take(unsigned number, size_t offset, size_t bytes, S
   }
   if (number >= kMaxTakes) Fail(site, "shared memory: more than %zu takes", kMaxTakes);
   // Gaps keep the takes apart, so that an index beyond one of them does not look like its neighbour.
-  const Span span = {offset + number * kGapBytes, offset + number * kGapBytes + bytes};
+  const size_t begin = offset + (number + 1) * kGapBytes;
+  const Span span = {begin, begin + bytes};
   if (number < takes_.size()) {
     takes_differ_ |= takes_[number].begin != span.begin || takes_[number].end != span.end;
   } else {
@@ -43,16 +46,18 @@ unsigned char* BlockRunner::Take(unsigned number, size_t offset, size_t bytes, S
 Status BlockRunner::CheckSharedMemory() {
   // Two arenas of one kernel may lie over each other: then there are no gaps to look at.
   if (takes_differ_) return Ok();
-  for (const Span& take : takes_) {
-    const unsigned char* gap = SharedMemory() + take.end;
-    for (size_t i = 0; i < kGapBytes; ++i) {
-      if (gap[i] == kPoison) continue;
+  size_t end = 0;
+  for (size_t take = 0; take <= takes_.size(); ++take) {
+    const size_t gap_end = take < takes_.size() ? takes_[take].begin : end + kGapBytes;
+    for (size_t i = end; i < gap_end; ++i) {
+      if (SharedMemory()[i] == kPoison) continue;
       return Error(Code::kInternal,
-                   "emulator: kernel %s, block (%u,%u,%u): shared memory is written %zu bytes behind "
-                   "the end of take %zu of %zu bytes",
-                   grid_->kernel, block_index_.x, block_index_.y, block_index_.z, i,
-                   static_cast<size_t>(&take - takes_.data()), take.end - take.begin);
+                   "emulator: kernel %s, block (%u,%u,%u): a write to shared memory %zu bytes before take "
+                   "%zu, %zu bytes behind the one before",
+                   grid_->kernel, block_index_.x, block_index_.y, block_index_.z, gap_end - i, take,
+                   i - end);
     }
+    if (take < takes_.size()) end = takes_[take].end;
   }
   return Ok();
 }

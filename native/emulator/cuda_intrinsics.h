@@ -16,12 +16,13 @@ constexpr int warpSize = 32;
 
 using std::max;
 using std::min;
+using NormSite = tfjs_norm::emulator::Site;
 
-inline void __syncthreads(tfjs_norm::emulator::Site site = NORM_SITE) {
+inline void __syncthreads(NormSite site = NormSite::Here()) {
   tfjs_norm::emulator::t_thread->runner->SyncThreads(site);
 }
 
-inline void __syncwarp(unsigned mask = 0xFFFFFFFFu, tfjs_norm::emulator::Site site = NORM_SITE) {
+inline void __syncwarp(unsigned mask = 0xFFFFFFFFu, NormSite site = NormSite::Here()) {
   tfjs_norm::emulator::t_thread->runner->Meet(tfjs_norm::emulator::Operation::kSyncWarp, mask, 32, 0, 0,
                                               site);
 }
@@ -51,7 +52,7 @@ inline unsigned Vote(unsigned mask, bool predicate, Site site) {
 
 template <class T>
 T __shfl_sync(unsigned mask, T value, int source, int width = 32,
-              tfjs_norm::emulator::Site site = NORM_SITE) {
+              NormSite site = NormSite::Here()) {
   using namespace tfjs_norm::emulator;
   const unsigned segment = static_cast<unsigned>(width) - 1;
   return Exchange(mask, value, (Lane() & ~segment) | (static_cast<unsigned>(source) & segment), width,
@@ -60,7 +61,7 @@ T __shfl_sync(unsigned mask, T value, int source, int width = 32,
 
 template <class T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32,
-                 tfjs_norm::emulator::Site site = NORM_SITE) {
+                 NormSite site = NormSite::Here()) {
   using namespace tfjs_norm::emulator;
   const unsigned place = Lane() & (static_cast<unsigned>(width) - 1);
   return Exchange(mask, value, delta > place ? Lane() : Lane() - delta, width, site);
@@ -68,7 +69,7 @@ T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32,
 
 template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32,
-                   tfjs_norm::emulator::Site site = NORM_SITE) {
+                   NormSite site = NormSite::Here()) {
   using namespace tfjs_norm::emulator;
   const unsigned place = Lane() & (static_cast<unsigned>(width) - 1);
   const bool inside = delta < static_cast<unsigned>(width) - place;
@@ -77,7 +78,7 @@ T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32,
 
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32,
-                  tfjs_norm::emulator::Site site = NORM_SITE) {
+                  NormSite site = NormSite::Here()) {
   using namespace tfjs_norm::emulator;
   // Lanes of earlier segments can be read, those of later ones cannot.
   const unsigned last = Lane() | (static_cast<unsigned>(width) - 1);
@@ -86,13 +87,13 @@ T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32,
 }
 
 inline unsigned __ballot_sync(unsigned mask, int predicate,
-                              tfjs_norm::emulator::Site site = NORM_SITE) {
+                              NormSite site = NormSite::Here()) {
   return tfjs_norm::emulator::Vote(mask, predicate != 0, site);
 }
-inline int __any_sync(unsigned mask, int predicate, tfjs_norm::emulator::Site site = NORM_SITE) {
+inline int __any_sync(unsigned mask, int predicate, NormSite site = NormSite::Here()) {
   return tfjs_norm::emulator::Vote(mask, predicate != 0, site) != 0;
 }
-inline int __all_sync(unsigned mask, int predicate, tfjs_norm::emulator::Site site = NORM_SITE) {
+inline int __all_sync(unsigned mask, int predicate, NormSite site = NormSite::Here()) {
   return tfjs_norm::emulator::Vote(mask, predicate == 0, site) == 0;
 }
 

@@ -31,7 +31,7 @@ class SharedArena {
   SharedArena() = default;
 
   template <class T>
-  T* Take(int count, emulator::Site site = NORM_SITE) {
+  T* Take(int count, NormSite site = NormSite::Here()) {
     const size_t bytes = static_cast<size_t>(count) * sizeof(T);
     void* taken = emulator::t_thread->runner->Take(takes_++, offset_, bytes, site);
     offset_ += SharedBytes<T>(count);
@@ -44,7 +44,7 @@ class SharedArena {
 };
 
 template <int V>
-Vec<V> Load(const float* from, emulator::Site site = NORM_SITE) {
+Vec<V> Load(const float* from, NormSite site = NormSite::Here()) {
   emulator::t_thread->runner->CheckAccess(from, V * sizeof(float), false, site);
   Vec<V> to;
   for (int i = 0; i < V; ++i) to.v[i] = from[i];
@@ -52,18 +52,18 @@ Vec<V> Load(const float* from, emulator::Site site = NORM_SITE) {
 }
 
 template <int V>
-Vec<V> LoadStreaming(const float* from, emulator::Site site = NORM_SITE) {
+Vec<V> LoadStreaming(const float* from, NormSite site = NormSite::Here()) {
   return Load<V>(from, site);
 }
 
 template <int V>
-void Store(float* to, const Vec<V>& value, emulator::Site site = NORM_SITE) {
+void Store(float* to, const Vec<V>& value, NormSite site = NormSite::Here()) {
   emulator::t_thread->runner->CheckAccess(to, V * sizeof(float), true, site);
   for (int i = 0; i < V; ++i) to[i] = value.v[i];
 }
 
 template <int V>
-void StoreStreaming(float* to, const Vec<V>& value, emulator::Site site = NORM_SITE) {
+void StoreStreaming(float* to, const Vec<V>& value, NormSite site = NormSite::Here()) {
   Store<V>(to, value, site);
 }
 
