@@ -17,6 +17,11 @@ inline int CeilPowerOfTwo(int64_t n) {
 
 inline int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+template <int N>
+struct Constant {
+  static constexpr int value = N;
+};
+
 struct Lanes {
   int tx = 1;
   int ty = 1;

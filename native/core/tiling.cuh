@@ -136,11 +136,6 @@ size_t MaxOverVectors(const View& view, F f) {
   return scalar > vector ? scalar : vector;
 }
 
-template <int N>
-struct Constant {
-  static constexpr int value = N;
-};
-
 // Calls f(V, W) with the tiling's load width and channels per column as constants.
 template <class F>
 Status ForTiling(const Tiling& tiling, F f) {

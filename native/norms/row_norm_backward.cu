@@ -1,0 +1,199 @@
+// Backward of the row normalizers on CUDA: blocks walk over rows, x and dy are read once, every block keeps its part
+// of dgamma and dbeta in registers, and a second launch sums the blocks' parts in a fixed order.
+#include "core/column_sums.cuh"
+#include "core/row_lanes.cuh"
+#include "core/tiling.cuh"
+#include "core/workspace.h"
+#include "norms/row_norm.h"
+#include "norms/row_norm_cuda.cuh"
+
+namespace tfjs_norm {
+namespace cuda {
+namespace {
+
+using ScalarLoads = LoadCounts<4, 8>;
+using VectorLoads = LoadCounts<1, 2, 4>;
+
+// Parts are one per block: a constant, so that results do not depend on the GPU.
+constexpr int kBackwardBlocks = 528;
+
+int BlocksFor(const RowTiling& tiling) {
+  return static_cast<int>(tiling.tiles < kBackwardBlocks ? tiling.tiles : kBackwardBlocks);
+}
+
+template <int V>
+struct ParameterTerms {
+  float dgamma[V];
+  float dbeta[V];
+
+  NORM_DEVICE void Merge(const ParameterTerms& other) {
+    NORM_UNROLL
+    for (int v = 0; v < V; ++v) {
+      dgamma[v] += other.dgamma[v];
+      dbeta[v] += other.dbeta[v];
+    }
+  }
+};
+
+template <int K>
+constexpr int kRowThreads = K > 2 ? kMaxRowThreads : kThreads;
+template <int K>
+constexpr int kRowBlocks = K > 2 ? 1 : 3;
+
+template <int V, int K>
+__global__ void NORM_LAUNCH_BOUNDS(kRowThreads<K>, kRowBlocks<K>)
+    RowBackwardKernel(RowTiling tiling, RowBackwardArgs args, Lanes block_lanes,
+                      float* gamma_terms, float* beta_terms) {
+  SharedArena arena;
+  RowSums row_sums(arena);
+  ParameterTerms<V>* shared = arena.Take<ParameterTerms<V>>(static_cast<int>(blockDim.x));
+  const int lane = tiling.Lane();
+  const int step = tiling.lanes * V;
+  // Columns whose dx has the statistic's slope, from this lane's first on.
+  const int count = static_cast<int>(args.count) - lane * V;
+  ParameterTerms<V> terms[K] = {};
+  for (int64_t tile = blockIdx.x; tile < tiling.tiles; tile += gridDim.x) {
+    const int64_t row = tile * tiling.block_rows + tiling.Row();
+    const bool active = row < tiling.rows;
+    const int loads = active ? tiling.LaneLoads() : 0;
+    const int64_t offset = (active ? row * tiling.columns : 0) + lane * V;
+    Vec<V> g[K];
+    Vec<V> x[K];
+    NORM_UNROLL
+    for (int k = 0; k < K; ++k) {
+      g[k] = k < loads ? LoadStreaming<V>(args.dy + offset + k * step) : Vec<V>{};
+      x[k] = k < loads ? LoadStreaming<V>(args.x + offset + k * step) : Vec<V>{};
+    }
+    const RowCenter center = args.Center(active ? row : 0);
+    float sums[2] = {0.0f, 0.0f};
+    NORM_UNROLL
+    for (int k = 0; k < K; ++k) {
+      if (k < loads) {
+        const Vec<V> gamma = LoadOr<V>(args.gamma, lane * V + k * step, 1.0f);
+        NORM_UNROLL
+        for (int v = 0; v < V; ++v) {
+          const float xhat = center.Normalize(x[k].v[v]);
+          const float dy = g[k].v[v];
+          terms[k].dgamma[v] = fmaf(dy, xhat, terms[k].dgamma[v]);
+          terms[k].dbeta[v] += dy;
+          const float gh = gamma.v[v] * dy;
+          sums[0] += gh;
+          sums[1] = fmaf(gh, xhat, sums[1]);
+          g[k].v[v] = gh;
+          x[k].v[v] = xhat;
+        }
+      }
+    }
+    row_sums.Sum(tiling, sums);
+    const float from_mean = args.layer ? sums[0] * center.slope : 0.0f;
+    const float from_scale = sums[1] * center.slope;
+    NORM_UNROLL
+    for (int k = 0; k < K; ++k) {
+      if (k < loads) {
+        NORM_UNROLL
+        for (int v = 0; v < V; ++v) {
+          const float scale = k * step + v < count ? from_scale : 0.0f;
+          g[k].v[v] = center.rho * fmaf(-x[k].v[v], scale, g[k].v[v] - from_mean);
+        }
+        StoreStreaming<V>(args.dx + offset + k * step, g[k]);
+      }
+    }
+  }
+  if (!args.parameters) return;
+  NORM_UNROLL
+  for (int k = 0; k < K; ++k) {
+    MergeLanes(block_lanes, terms[k], shared);
+    if (tiling.Row() == 0 && k < tiling.LaneLoads()) {
+      const int64_t at = static_cast<int64_t>(blockIdx.x) * tiling.columns + lane * V + k * step;
+      Vec<V> dgamma, dbeta;
+      NORM_UNROLL
+      for (int v = 0; v < V; ++v) {
+        dgamma.v[v] = terms[k].dgamma[v];
+        dbeta.v[v] = terms[k].dbeta[v];
+      }
+      Store<V>(gamma_terms + at, dgamma);
+      Store<V>(beta_terms + at, dbeta);
+    }
+  }
+}
+
+__global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
+    ParameterSumsKernel(ColumnTiling columns, const float* gamma_terms, const float* beta_terms,
+                        float* dgamma, float* dbeta) {
+  SharedArena arena;
+  SumPair* shared = arena.Take<SumPair>(kThreads);
+  SumColumns(columns, static_cast<int>(blockIdx.x), gamma_terms, beta_terms, shared,
+             [&](int64_t column, const SumPair& sums) {
+               if (dgamma) dgamma[column] = static_cast<float>(sums.first);
+               if (dbeta) dbeta[column] = static_cast<float>(sums.second);
+             });
+}
+
+RowTiling MakeTiling(const RowNormBackward& args, bool vector) {
+  return RowTiling::Make(args.rows, args.columns, vector ? 4 : 1,
+                         vector ? VectorLoads::List() : ScalarLoads::List());
+}
+
+template <class Loads, int V>
+Status LaunchRows(const RowTiling& tiling, const RowBackwardArgs& args, float* gamma_terms,
+                  float* beta_terms, void* stream) {
+  return Loads::template For<V>(tiling.loads_per_lane, [&](auto v, auto k) {
+    const Lanes block_lanes = Lanes::Make(tiling.lanes, tiling.block_rows, true);
+    const size_t shared = RowSums::kSharedBytes +
+                          SharedBytes<ParameterTerms<V>>(tiling.threads);
+    const LaunchConfig config = {"RowBackward", dim3(BlocksFor(tiling)), dim3(tiling.threads),
+                                 shared, stream};
+    return Launch(config, RowBackwardKernel<decltype(v)::value, decltype(k)::value>, tiling, args,
+                  block_lanes, gamma_terms, beta_terms);
+  });
+}
+
+}  // namespace
+
+Status LaunchParameterSums(int64_t items, int64_t columns, const float* gamma_terms,
+                           const float* beta_terms, const RowNormBackward& args, void* stream) {
+  const ColumnTiling tiling = ColumnTiling::Make(items, columns);
+  const LaunchConfig config = {"ParameterSums", dim3(tiling.tiles), dim3(kThreads),
+                               SharedBytes<SumPair>(kThreads), stream};
+  return Launch(config, ParameterSumsKernel, tiling, gamma_terms, beta_terms, args.dgamma,
+                args.dbeta);
+}
+
+size_t WorkspaceBytes(const RowNormBackward& args) {
+  // Sized for either load width and for wanted gradients, so that it is a function of the shape.
+  if (args.rows * args.columns == 0) return 0;
+  size_t bytes = 0;
+  for (const bool vector : {false, args.columns % 4 == 0}) {
+    const RowTiling tiling = MakeTiling(args, vector);
+    Workspace space;
+    if (tiling.loads_per_lane) {
+      space.Take<float>(BlocksFor(tiling) * args.columns);
+      space.Take<float>(BlocksFor(tiling) * args.columns);
+    }
+    const size_t need = tiling.loads_per_lane ? space.bytes() : LongRowWorkspaceBytes(args);
+    bytes = need > bytes ? need : bytes;
+  }
+  return bytes;
+}
+
+Status Run(const RowNormBackward& args, void* workspace, void* stream) {
+  if (args.columns == 0) return Ok();
+  if (args.rows == 0) return LaunchParameterSums(0, args.columns, nullptr, nullptr, args, stream);
+  const bool vector = args.columns % 4 == 0 && Aligned16(args.dy, args.x, args.gamma, args.dx);
+  const RowTiling tiling = MakeTiling(args, vector);
+  if (tiling.loads_per_lane == 0) return RunLongRows(args, workspace, stream);
+  Workspace space(workspace);
+  float* gamma_terms = space.Take<float>(BlocksFor(tiling) * args.columns);
+  float* beta_terms = space.Take<float>(BlocksFor(tiling) * args.columns);
+  const RowBackwardArgs kernel_args = RowBackwardArgs::Make(args);
+  NORM_RETURN_IF_ERROR(vector ? (LaunchRows<VectorLoads, 4>(tiling, kernel_args, gamma_terms,
+                                                            beta_terms, stream))
+                              : (LaunchRows<ScalarLoads, 1>(tiling, kernel_args, gamma_terms,
+                                                            beta_terms, stream)));
+  if (!kernel_args.parameters) return Ok();
+  return LaunchParameterSums(BlocksFor(tiling), args.columns, gamma_terms, beta_terms, args,
+                             stream);
+}
+
+}  // namespace cuda
+}  // namespace tfjs_norm
