@@ -1,7 +1,7 @@
 /** The ops as the native library declares them, against what the TypeScript sends. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { tf } from '../../src';
+import { norm, tf } from '../../src';
 import type { NativeDescription } from '../../src/native';
 import { addonDescription } from '../support/addon';
 import { native } from '../support/askedDevice';
@@ -56,7 +56,6 @@ describeNative('declared and sent', () => {
           const parameters = { gamma: tf.ones([6]), beta: tf.ones([6]) };
           tf.grad((x) => op(x as never, parameters))(tf.randomNormal([4, 3, 6]));
         }
-        const { norm } = require('../../src');
         tf.grad((x) =>
           norm.ops.batchNormInference(x, { mean: tf.zeros([6]), variance: tf.ones([6]) }),
         )(tf.ones([4, 6]));

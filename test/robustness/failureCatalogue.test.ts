@@ -97,7 +97,7 @@ describe('failure catalogue', () => {
     'mean 1e6, deviation 1, over 1024 values: %s (tt-metal PR 47791)',
     (_, op, reference) => {
       tf.tidy(() => {
-        const x = normal([8, 128, 1024], 4, { mean: 1e6 });
+        const x = normal([2, 32, 1024], 4, { mean: 1e6 });
         expectClose('y', op(tensor(x)), reference(x));
       });
     },
@@ -131,12 +131,13 @@ describe('failure catalogue', () => {
     });
   });
 
-  // Twenty seconds of fibers on the emulator would show nothing that its smaller shapes do not.
-  const testLarge = asked === 'emulated' ? test.skip : test;
+  // Half a minute on the other devices, and it is about the host kernels' long sums.
+  const testLarge = asked === 'host' ? test : test.skip;
   testLarge('38 million values in [0, 1) in one group (pytorch#54293)', () => {
     const shape = [1, 6160, 6160, 1];
     const uniform = generator(8);
-    const data = Float32Array.from({ length: shape[1]! * shape[2]! }, uniform);
+    const data = new Float32Array(shape[1]! * shape[2]!);
+    for (let i = 0; i < data.length; i++) data[i] = uniform();
     let sum = 0;
     for (const value of data) sum += value;
     const mean = sum / data.length;

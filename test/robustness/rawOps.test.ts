@@ -59,7 +59,7 @@ describeNative.each(rawOps)('$name', (raw) => {
   }
 
   test('x a scalar', () => {
-    const inputs = 'dy' in raw.inputs ? { x: [], dy: [] } : { x: [] };
+    const inputs: Record<string, number[]> = 'dy' in raw.inputs ? { x: [], dy: [] } : { x: [] };
     expectFailure(raw, says('x|dy'), () => callRaw(raw, { inputs }));
   });
 
