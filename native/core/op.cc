@@ -1,6 +1,7 @@
 #include "core/op.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "core/counters.h"
@@ -12,9 +13,20 @@ namespace {
 // Every value up to here is an exact double, so integer attributes lose nothing on their way.
 constexpr double kLargestInteger = 9007199254740992.0;
 
+// As short as it can be and still be the same float32, so that 1.1 reads 1.1 whichever face it came
+// through.
 std::string Text(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.10g", value);
+  constexpr double kPlain = 1e15;
+  if (std::trunc(value) == value && std::fabs(value) < kPlain) {
+    std::snprintf(text, sizeof text, "%.0f", value);
+    return text;
+  }
+  constexpr int kEnough = 9;
+  for (int digits = 6; digits <= kEnough; ++digits) {
+    std::snprintf(text, sizeof text, "%.*g", digits, value);
+    if (std::strtof(text, nullptr) == static_cast<float>(value)) break;
+  }
   return text;
 }
 
