@@ -135,7 +135,9 @@ using tfjs_norm::emulator::StaysInBuffer;
 cudaError_t cudaMalloc(void** data, size_t bytes) {
   *data = nullptr;
   if (bytes == 0) return cudaSuccess;
-  if (bytes > SIZE_MAX - 3 * kGuardBytes) return cudaErrorMemoryAllocation;
+  size_t free_bytes, total_bytes;
+  (void)cudaMemGetInfo(&free_bytes, &total_bytes);
+  if (bytes > total_bytes) return cudaErrorMemoryAllocation;
   const size_t total = (bytes + 3 * kGuardBytes - 1) / kGuardBytes * kGuardBytes;
   char* memory = static_cast<char*>(std::aligned_alloc(kGuardBytes, total));
   if (memory == nullptr) return cudaErrorMemoryAllocation;
