@@ -68,10 +68,16 @@ async function install(context) {
   context.log.endProgress();
   if (result.code !== 0) {
     throw new StepProblem(STEP, {
-      why: `npm ci failed:\n${tail(result.output, 6)}`,
+      why: `npm ci failed:\n${reasons(result.output)}`,
       fix: 'check the connection and the registry (npm config get registry), then run again',
       works: 'nothing yet: the packages of package-lock.json are needed for every later step',
     });
   }
   context.log.step(STEP, `installed in ${seconds(Date.now() - started)}`);
+}
+
+/** npm ends with its usage; what went wrong comes first. */
+function reasons(output) {
+  const errors = output.split('\n').filter((line) => /^npm (error|ERR!) \S/.test(line));
+  return errors.slice(0, 5).join('\n') || tail(output, 5);
 }
