@@ -2,6 +2,10 @@
  * The typed contract of the N-API addon (native/addon). This is the single door to native code:
  * everything else asks {@link loadNative}.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { askedDevice, failed, messageOf, succeeded } from './core/report';
+import { hasTensorFlow, libtensorflowFiles } from './tensorflow';
 
 /** A tensor as the addon sees it: float32, row-major. */
 export interface NativeTensor {
@@ -88,4 +92,93 @@ export interface NativeAddon {
     inputs: NativeTensor[],
     attributes: Record<string, number | boolean>,
   ): NativeTensor[];
+}
+
+/** The op library that was loaded. */
+export interface NativeLibrary {
+  addon: NativeAddon;
+  path: string;
+  description: NativeDescription;
+  /** Whether its ops are registered with the TensorFlow under tfjs-node. */
+  registered: boolean;
+}
+
+const SETUP = 'run "npx tfjs-cuda-norm setup"';
+const FILES = {
+  cuda: 'libtfjs_cuda_norm.so',
+  host: 'libtfjs_cuda_norm_host.so',
+  emulated: 'libtfjs_cuda_norm_emulated.so',
+};
+/** Which libraries may serve the device asked for, best first. */
+const CANDIDATES = {
+  auto: [FILES.cuda, FILES.host],
+  cuda: [FILES.cuda],
+  // The CUDA library holds the host kernels too.
+  host: [FILES.host, FILES.cuda],
+  emulated: [FILES.emulated],
+  composed: [],
+};
+
+/** Where the addon and the op libraries are looked for. */
+export const libraryFolder =
+  process.env.TFJS_CUDA_NORM_LIBRARY_DIR || join(__dirname, '..', 'build', 'Release');
+
+function loadAddon(): NativeAddon | undefined {
+  const file = join(libraryFolder, 'tfjs_cuda_norm.node');
+  if (!existsSync(file)) {
+    failed('addon', `${file} does not exist`, SETUP);
+    return undefined;
+  }
+  try {
+    const addon = require(file) as NativeAddon;
+    succeeded('addon', file);
+    return addon;
+  } catch (error) {
+    failed('addon', `${file} does not load: ${messageOf(error)}`, SETUP);
+    return undefined;
+  }
+}
+
+function isRegistered(addon: NativeAddon): boolean {
+  if (!hasTensorFlow) return false;
+  const { registered, version, path, message } = addon.tensorflow();
+  if (registered) succeeded('registration', `with TensorFlow ${version}, ${path}`);
+  else failed('registration', `our ops are not registered with TensorFlow: ${message}`, SETUP);
+  return registered;
+}
+
+function loadLibrary(addon: NativeAddon, path: string): NativeLibrary | undefined {
+  try {
+    const description = addon.load(path, libtensorflowFiles());
+    succeeded('library', `${path}, version ${description.version}`);
+    return { addon, path, description, registered: isRegistered(addon) };
+  } catch (error) {
+    failed('library', `${path} does not load: ${messageOf(error)}`, SETUP);
+    return undefined;
+  }
+}
+
+function findLibrary(): NativeLibrary | undefined {
+  const names = CANDIDATES[askedDevice];
+  if (names.length === 0) return undefined;
+  const files = names.map((name) => join(libraryFolder, name)).filter(existsSync);
+  if (files.length === 0) {
+    failed('library', `there is no ${names.join(' and no ')} in ${libraryFolder}`, SETUP);
+    return undefined;
+  }
+  const addon = loadAddon();
+  if (!addon) return undefined;
+  for (const file of files) {
+    const library = loadLibrary(addon, file);
+    if (library) return library;
+  }
+  return undefined;
+}
+
+/** The op library of the device asked for; undefined where there is none or it does not load. */
+export const nativeLibrary: NativeLibrary | undefined = findLibrary();
+
+/** The addon, with its op library loaded; undefined where the ops are composed. */
+export function loadNative(): NativeAddon | undefined {
+  return nativeLibrary?.addon;
 }

@@ -1,0 +1,85 @@
+/** Checks of arguments that ops and layers share. Each returns the value in the form the kernels take. */
+import type { Fail } from './errors';
+
+/** Finite, and above 0 also as the float32 that the kernels see. */
+export function checkEpsilon(fail: Fail, value: unknown): number {
+  if (
+    typeof value !== 'number' ||
+    !(Math.fround(value) > 0) ||
+    !Number.isFinite(Math.fround(value))
+  ) {
+    return fail('epsilon', 'must be a finite float32 number greater than 0', value);
+  }
+  return value;
+}
+
+export function checkFraction(fail: Fail, argument: string, value: unknown): number {
+  if (typeof value !== 'number' || !(value >= 0 && value <= 1)) {
+    return fail(argument, 'must be a number from 0 to 1', value);
+  }
+  return value;
+}
+
+export function checkBoolean(fail: Fail, argument: string, value: unknown): boolean {
+  return typeof value === 'boolean' ? value : fail(argument, 'must be a boolean', value);
+}
+
+/** One axis, counted from the front. */
+export function resolveAxis(fail: Fail, axis: unknown, rank: number): number {
+  if (typeof axis !== 'number' || !Number.isInteger(axis) || axis < -rank || axis >= rank) {
+    return fail('axis', `must be an integer from ${-rank} to ${rank - 1} for rank ${rank}`, axis);
+  }
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** One axis or several, counted from the front, in ascending order. */
+export function resolveAxes(fail: Fail, axis: unknown, rank: number): number[] {
+  if (!Array.isArray(axis)) return [resolveAxis(fail, axis, rank)];
+  if (axis.length === 0) return fail('axis', 'must name at least one axis', axis);
+  const all = (argument: string, expected: string) => fail(argument, expected, axis);
+  const axes = axis.map((one) => resolveAxis(all, one, rank)).sort((a, b) => a - b);
+  if (new Set(axes).size !== axes.length) return fail('axis', 'must not name an axis twice', axis);
+  return axes;
+}
+
+/** The axis of the channels of a normalizer that works sample by sample: any but the batch. */
+export function resolveChannelAxis(fail: Fail, axis: unknown, rank: number): number {
+  const resolved = resolveAxis(fail, axis, rank);
+  return resolved === 0 ? fail('axis', 'must not be the batch axis', axis) : resolved;
+}
+
+export function checkGroups(fail: Fail, groups: unknown, channels: number): number {
+  if (typeof groups !== 'number' || !Number.isInteger(groups) || groups < 1) {
+    return fail(
+      'groups',
+      `must be a positive integer that divides the ${channels} channels`,
+      groups,
+    );
+  }
+  if (channels === 0 || channels % groups !== 0) {
+    return fail('groups', `must divide the ${channels} channels`, groups);
+  }
+  return groups;
+}
+
+/** `undefined` and `null` mean the whole batch, 0 for the kernels. */
+export function checkVirtualBatchSize(fail: Fail, size: unknown): number {
+  if (size === undefined || size === null) return 0;
+  if (typeof size !== 'number' || !Number.isInteger(size) || size < 1) {
+    return fail('virtualBatchSize', 'must be a positive integer', size);
+  }
+  return size;
+}
+
+/** `undefined` and `null` mean all columns, 1. */
+export function checkPartial(fail: Fail, partial: unknown): number {
+  if (partial === undefined || partial === null) return 1;
+  if (typeof partial !== 'number' || !(partial > 0 && partial <= 1)) {
+    return fail('partial', 'must be a number greater than 0 and at most 1', partial);
+  }
+  return partial;
+}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, extent) => size * extent, 1);
+}

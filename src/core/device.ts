@@ -1,0 +1,82 @@
+/** Which device the ops run on, and why. */
+import { libraryFolder, nativeLibrary } from '../native';
+import { defaultBackend, hasTensorFlow, hasTensorFlowGpu, tf } from '../tensorflow';
+import { askedDevice, type Device, failures } from './report';
+
+export interface DeviceInfo {
+  /** Where ops on the current backend run. */
+  device: Device;
+  /** tfjs's current backend. */
+  backend: string;
+  /** Why this device and no other. */
+  reason: string;
+}
+
+/** Where ops on this backend run. */
+export function deviceOn(backend: string): Device {
+  if (!nativeLibrary) return 'composed';
+  const { kind } = nativeLibrary.description;
+  const own = kind === 'emulated' ? 'emulated' : 'host';
+  if (backend === 'cpu') return own;
+  if (backend !== 'tensorflow' || !nativeLibrary.registered) return 'composed';
+  return kind === 'cuda' && hasTensorFlowGpu() ? 'cuda' : own;
+}
+
+function whyNative(backend: string): string {
+  const { path, description } = nativeLibrary!;
+  if (backend === 'cpu') return `direct calls into ${path} serve backend cpu`;
+  if (description.kind !== 'cuda') return `${path} is loaded`;
+  return hasTensorFlowGpu()
+    ? `${path} is loaded and TensorFlow has a GPU`
+    : `${path} is loaded, but TensorFlow has no GPU device: its CPU device runs the host kernels`;
+}
+
+function why(backend: string, device: Device): string {
+  if (askedDevice === 'composed') return 'TFJS_CUDA_NORM_DEVICE is composed';
+  const because = failures();
+  if (device !== 'composed') return [whyNative(backend), because].filter(Boolean).join('; ');
+  if (nativeLibrary && backend !== defaultBackend)
+    return `native kernels do not serve backend ${backend}`;
+  return because || `no native library in ${libraryFolder}`;
+}
+
+/**
+ * Where the ops run now: `cuda` only where TensorFlow has a GPU and our CUDA library is registered with it;
+ * `host` for the host kernels, under TensorFlow or directly on tfjs's backend `cpu`; `emulated` in tests;
+ * `composed` where the ops are made of plain tfjs ops.
+ */
+export function device(): DeviceInfo {
+  const backend = tf.getBackend();
+  const here = deviceOn(backend);
+  return { device: here, backend, reason: why(backend, here) };
+}
+
+const WARNED = Symbol.for('tfjs-cuda-norm.warned');
+
+function warnOnce(message: string): void {
+  const global = globalThis as { [WARNED]?: boolean };
+  if (global[WARNED]) return;
+  global[WARNED] = true;
+  console.warn(`tfjs-cuda-norm: ${message}`);
+}
+
+/** Holds what was asked for against what was found: an error for a device by name, one warning for `auto`. */
+export function checkAskedDevice(): void {
+  if (askedDevice === 'composed') return;
+  const found = deviceOn(defaultBackend);
+  const reason = why(defaultBackend, found);
+  if (askedDevice !== 'auto' && askedDevice !== found) {
+    const fix =
+      'Run "npx tfjs-cuda-norm doctor" to see what is missing, or unset TFJS_CUDA_NORM_DEVICE to take what is there.';
+    throw new Error(
+      `TFJS_CUDA_NORM_DEVICE=${askedDevice} cannot be honoured (found: ${found}): ${reason}. ${fix}`,
+    );
+  }
+  if (found === 'composed') {
+    warnOnce(`no native kernels, the ops are composed of plain tfjs ops: ${reason}`);
+  } else if (!hasTensorFlow) {
+    warnOnce(`tfjs-node does not load, tensors are on tfjs's backend cpu: ${reason}`);
+  } else if (found === 'host' && hasTensorFlowGpu()) {
+    warnOnce(`TensorFlow has a GPU, but our kernels run on the host: ${reason}`);
+  }
+}

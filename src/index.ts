@@ -1,0 +1,27 @@
+/**
+ * `tfjs-cuda-norm`: fused native normalization layers for TensorFlow.js on Node.
+ *
+ *     import { tf, norm } from 'tfjs-cuda-norm';
+ *
+ * @packageDocumentation
+ */
+import * as norm from './norm';
+import { tf } from './tensorflow';
+
+/** tfjs with our ops in it: the user's own `@tensorflow/tfjs-node`, or plain `@tensorflow/tfjs` where that does not load. */
+/** Ops, layers, `useNativeOps` and what device they run on. */
+export { norm, tf };
+export default norm;
+
+export type { DeviceInfo } from './core/device';
+export { NormError } from './core/errors';
+export type { AffineOptions } from './core/parameters';
+export type { Device, LoadStep } from './core/report';
+export type { NativeCounters } from './native';
+export type { BatchNormOptions, BatchNormResult } from './norms/batchNorm';
+export type { BatchNormInferenceOptions } from './norms/batchNormInference';
+export type { GroupNormOptions } from './norms/groupNorm';
+export type { InstanceNormOptions } from './norms/instanceNorm';
+export type { LayerNormOptions } from './norms/layerNorm';
+export type { RmsNormOptions } from './norms/rmsNorm';
+export type { TensorFlowJs } from './tensorflow';

@@ -1,0 +1,32 @@
+/** The members of `norm`. */
+import { checkAskedDevice } from './core/device';
+import { loadNative, type NativeCounters } from './native';
+
+export { device } from './core/device';
+export { NormError } from './core/errors';
+/** What happened while the package loaded, step by step: what was found, what failed and how to fix it. */
+export { loadSteps as loadReport } from './core/report';
+export * as ops from './norms/ops';
+
+const NOTHING: NativeCounters = {
+  opCalls: 0,
+  launches: 0,
+  outputBytes: 0,
+  tempBytes: 0,
+  liveBytes: 0,
+  peakBytes: 0,
+  allocations: 0,
+  calls: {},
+};
+
+/** What the native ops did since the last reset; zeros where the ops are composed. */
+export function counters(): NativeCounters {
+  return loadNative()?.counters() ?? { ...NOTHING, calls: {} };
+}
+
+/** Sets the counters of {@link counters} to zero, but for live bytes. */
+export function resetCounters(): void {
+  loadNative()?.resetCounters();
+}
+
+checkAskedDevice();
