@@ -1,0 +1,101 @@
+// Moments -> coefficients -> apply on the host, for every normalizer over a View.
+//
+//   forward    per-(row, channel) mean m and biased variance v over the positions; the method turns those
+//              of a unit into A and B; y = A * (x - m) + B
+//   backward   G0 = sum dy, G1 = sum dy * (x - m); the method turns those of a unit into p, q, t and adds
+//              to the parameter gradients; dx = p * dy + q * (x - m) + t
+//
+// A unit is the smallest block of rows and channels that the method can handle on its own. Units that fit
+// are done whole by one thread, so that the second pass finds its data in the cache; a large unit is
+// split over all threads. Every sum is cut by shape alone: results do not depend on the threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "core/host_simd.h"
+#include "core/view.h"
+
+namespace tfjs_norm {
+namespace host {
+
+struct Unit {
+  int64_t row = 0;
+  int64_t rows = 0;
+  int64_t channel = 0;
+  int64_t channels = 0;
+
+  int64_t pairs() const { return rows * channels; }
+  // Pair arrays handed to a method are [rows, channels] of the unit.
+  int64_t at(int64_t r, int64_t c) const { return (r - row) * channels + (c - channel); }
+};
+
+// Statistics of the unit's pairs in double; Set() is to be called once per pair.
+class ForwardStep {
+ public:
+  const double* mean;
+  const double* variance;
+
+  void Set(int64_t pair, double a, double b) {
+    const double lo = mean[pair] - static_cast<double>(static_cast<float>(mean[pair]));
+    a_[pair] = static_cast<float>(a);
+    b_[pair] = static_cast<float>(b - a * lo);
+  }
+
+  float* a_;
+  float* b_;
+};
+
+class BackwardStep {
+ public:
+  const double* sum_g;   // G0
+  const double* sum_gx;  // G1, about the exact mean
+  const double* low;     // mean - its float part
+  double* dgamma;        // [unit.channels], to be added to
+  double* dbeta;
+
+  void Set(int64_t pair, double p, double q, double t) {
+    p_[pair] = static_cast<float>(p);
+    q_[pair] = static_cast<float>(q);
+    t_[pair] = static_cast<float>(t - q * low[pair]);
+  }
+
+  float* p_;
+  float* q_;
+  float* t_;
+};
+
+using ForwardMethod = std::function<void(const Unit&, ForwardStep&)>;
+using BackwardMethod = std::function<void(const Unit&, BackwardStep&)>;
+
+// How a method couples rows and channels: any unit it gets is a multiple of these, aligned to them.
+struct Coupling {
+  int64_t rows = 1;
+  int64_t channels = 1;
+};
+
+size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling);
+size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling);
+
+// Writes moments and y. Nothing but zero moments when the view has no elements.
+void RunForward(const View& view, const Coupling& coupling, const float* x, const Moments& moments,
+                float* y, const ForwardMethod& method, void* workspace);
+
+// Writes dx and, where not null, dgamma and dbeta [C].
+void RunBackward(const View& view, const Coupling& coupling, const float* dy, const float* x,
+                 const Moments& moments, float* dx, float* dgamma, float* dbeta,
+                 const BackwardMethod& method, void* workspace);
+
+// The two halves with coefficients that are the same for every row: arrays [C].
+// y = a * (x - center) + b
+void ApplyPerChannel(const View& view, const float* x, const Affine& affine, float* y);
+
+// sum_g = sum of dy, sum_gx = sum of dy * (x - center), over rows and positions; on the way
+// dx = a * (dy - center) + b by `to_dx`.
+size_t SumPerChannelWorkspaceBytes(const View& view);
+void SumPerChannel(const View& view, const float* dy, const float* x, const float* center,
+                   const Affine& to_dx, float* dx, double* sum_g, double* sum_gx, void* workspace);
+
+}  // namespace host
+}  // namespace tfjs_norm

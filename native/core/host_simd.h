@@ -1,0 +1,107 @@
+// The vectorised inner loops of the host kernels. The files in simd/ folders are compiled once per
+// instruction set into tables of functions; Simd() is the best table this processor runs.
+//
+// Plain structs only: a function defined here would be compiled with several instruction sets, and the
+// linker would keep any one of them.
+#pragma once
+
+#include <cstdint>
+
+namespace tfjs_norm {
+namespace host {
+
+// Some positions x some channels of a channels-last tensor: x[position * stride + channel].
+struct Columns {
+  int64_t positions;
+  int64_t channels;  // at most kMaxColumns
+  int64_t stride;
+};
+constexpr int64_t kMaxColumns = 1024;
+
+// y = a * (x - center) + b and dx = p * dy + q * (x - center) + t, arrays over the channels.
+struct Affine {
+  const float* center;
+  const float* a;
+  const float* b;
+};
+struct GradAffine {
+  const float* center;
+  const float* p;
+  const float* q;
+  const float* t;
+};
+
+struct RowForwardBlock {
+  int64_t rows;
+  int64_t columns;
+  int64_t stride;  // between rows
+  const float* x;
+  const float* gamma;  // may be null
+  const float* beta;   // may be null
+  float* y;
+  const float* center;  // per row, as are the others: y = gamma * (scale * (x - center) + offset) + beta
+  const float* scale;
+  const float* offset;
+  bool stream;
+};
+
+// xhat = scale * (x - center) + offset, gh = gamma * dy, dx = scale * gh + q * (x - center) + t.
+struct RowBackwardBlock {
+  int64_t rows;
+  int64_t columns;
+  int64_t stride;  // between rows
+  const float* dy;
+  const float* x;
+  const float* gamma;  // may be null
+  float* dx;
+  const float* center;
+  const float* scale;
+  const float* offset;
+  const float* q;
+  const float* t;
+  double* dgamma;  // added to
+  double* dbeta;
+  bool stream;
+};
+
+struct SimdKernels {
+  const char* name;
+
+  // Sums over the positions, in double, of (x - shift) and its square; of dy and dy * (x - center).
+  void (*column_moments)(const Columns&, const float* x, const float* shift, double* sum,
+                         double* square);
+  void (*column_sums)(const Columns&, const float* dy, const float* x, const float* center,
+                      double* sum_g, double* sum_gx);
+  // `stream`: stores that bypass the caches, where the alignment allows it.
+  void (*column_apply)(const Columns&, const float* x, const Affine&, float* y, bool stream);
+  void (*column_apply_grad)(const Columns&, const float* dy, const float* x, const GradAffine&,
+                            float* dx, bool stream);
+
+  // The same over `count` contiguous values that share one statistic; the arrays have one element.
+  void (*line_moments)(int64_t count, const float* x, float shift, double* sum, double* square);
+  void (*line_sums)(int64_t count, const float* dy, const float* x, float center, double* sum_g,
+                    double* sum_gx);
+  void (*line_apply)(int64_t count, const float* x, const Affine&, float* y, bool stream);
+  void (*line_apply_grad)(int64_t count, const float* dy, const float* x, const GradAffine&,
+                          float* dx, bool stream);
+
+  // Rows (row_norm.h). row_moments: mean and biased variance of a row; row_square: sum of x^2;
+  // row_sums: of gh and gh * (x - center).
+  void (*row_moments)(int64_t count, const float* x, double* mean, double* variance);
+  void (*row_square)(int64_t count, const float* x, double* sum);
+  void (*row_sums)(int64_t count, const float* dy, const float* x, const float* gamma, float center,
+                   double* sum_g, double* sum_gx);
+  void (*row_forward)(const RowForwardBlock&);
+  void (*row_backward)(const RowBackwardBlock&);
+};
+
+const SimdKernels& Simd();
+
+// Null where this processor or build lacks the instruction set ("base", "avx2", "avx512").
+const SimdKernels* FindSimd(const char* name);
+
+// Tests: Simd() is this table from now on; null: the best one again.
+void UseSimd(const SimdKernels* kernels);
+
+}  // namespace host
+}  // namespace tfjs_norm

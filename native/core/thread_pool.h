@@ -1,0 +1,37 @@
+// The host kernels' threads: one pool per process, started by the first call that needs it.
+//
+// Tasks are handed out dynamically, so a task must not depend on which thread runs it or in which order:
+// callers partition their work by shape alone, and results are the same for every thread count.
+#pragma once
+
+#include <cstdint>
+
+namespace tfjs_norm {
+namespace host {
+
+// TFJS_CUDA_NORM_THREADS, else the hardware's concurrency; at most kMaxThreads.
+constexpr int kMaxThreads = 256;
+int ThreadCount();
+
+// Tests: at most this many threads from now on (0: no limit). Never raises ThreadCount().
+void LimitThreads(int threads);
+
+// A call touching fewer elements than this is over before a sleeping thread has woken.
+constexpr int64_t kInlineElements = 96 * 1024;
+
+using TaskFunction = void (*)(void* context, int64_t task, int slot);
+void RunTasks(int64_t tasks, int64_t elements, TaskFunction function, void* context);
+
+// Calls f(task, slot) once for every task < tasks. `slot` < ThreadCount() names the thread's scratch:
+// no two tasks of this call run in one slot at the same time. `elements` estimates the work. Calls from
+// several threads are safe; whoever finds the pool busy runs its tasks itself.
+template <typename F>
+void ParallelFor(int64_t tasks, int64_t elements, const F& f) {
+  const TaskFunction call = [](void* context, int64_t task, int slot) {
+    (*static_cast<const F*>(context))(task, slot);
+  };
+  RunTasks(tasks, elements, call, const_cast<void*>(static_cast<const void*>(&f)));
+}
+
+}  // namespace host
+}  // namespace tfjs_norm

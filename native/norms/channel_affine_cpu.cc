@@ -1,0 +1,100 @@
+// Host batch norm at inference (set_norm.h): coefficients per channel on the host pipeline.
+#include <algorithm>
+#include <cmath>
+
+#include "core/host_pipeline.h"
+#include "core/workspace.h"
+#include "norms/set_norm.h"
+
+namespace tfjs_norm {
+namespace host {
+namespace {
+
+template <typename Args>
+double Rho(const Args& args, int64_t c) {
+  return 1 / std::sqrt(static_cast<double>(args.variance[c]) + args.epsilon);
+}
+
+template <typename Args>
+double Gamma(const Args& args, int64_t c) {
+  return args.gamma ? static_cast<double>(args.gamma[c]) : 1;
+}
+
+struct ForwardArrays {
+  float* a;
+  float* b;
+  ForwardArrays(int64_t channels, Workspace* workspace)
+      : a(workspace->Take<float>(channels)), b(workspace->Take<float>(channels)) {}
+};
+
+struct BackwardArrays {
+  double* sum_g;
+  double* sum_gx;
+  float* a;
+  float* zero;
+  unsigned char* sums;
+  BackwardArrays(const View& view, Workspace* workspace)
+      : sum_g(workspace->Take<double>(view.channels)),
+        sum_gx(workspace->Take<double>(view.channels)),
+        a(workspace->Take<float>(view.channels)),
+        zero(workspace->Take<float>(view.channels)),
+        sums(workspace->Take<unsigned char>(
+            static_cast<int64_t>(SumPerChannelWorkspaceBytes(view)))) {}
+};
+
+}  // namespace
+
+size_t WorkspaceBytes(const ChannelAffineForward& args) {
+  Workspace workspace;
+  ForwardArrays(args.view.channels, &workspace);
+  return workspace.bytes();
+}
+
+size_t WorkspaceBytes(const ChannelAffineBackward& args) {
+  Workspace workspace;
+  BackwardArrays(args.view, &workspace);
+  return workspace.bytes();
+}
+
+Status Run(const ChannelAffineForward& args, void* workspace) {
+  Workspace arena(workspace);
+  const ForwardArrays arrays(args.view.channels, &arena);
+  for (int64_t c = 0; c < args.view.channels; ++c) {
+    arrays.a[c] = static_cast<float>(Gamma(args, c) * Rho(args, c));
+    arrays.b[c] = args.beta ? args.beta[c] : 0;
+  }
+  ApplyPerChannel(args.view, args.x, {args.mean, arrays.a, arrays.b}, args.y);
+  return Ok();
+}
+
+Status Run(const ChannelAffineBackward& args, void* workspace) {
+  Workspace arena(workspace);
+  const BackwardArrays arrays(args.view, &arena);
+  for (int64_t c = 0; c < args.view.channels; ++c) {
+    arrays.a[c] = static_cast<float>(Gamma(args, c) * Rho(args, c));
+    arrays.zero[c] = 0;
+  }
+  const Affine to_dx = {arrays.zero, arrays.a, arrays.zero};
+  if (!args.dgamma && !args.dbeta && !args.dmean && !args.dvariance) {
+    ApplyPerChannel(args.view, args.dy, to_dx, args.dx);
+    return Ok();
+  }
+  SumPerChannel(args.view, args.dy, args.x, args.mean, to_dx, args.dx, arrays.sum_g,
+                arrays.sum_gx, arrays.sums);
+  for (int64_t c = 0; c < args.view.channels; ++c) {
+    const double rho = Rho(args, c);
+    const double gamma = Gamma(args, c);
+    const double dgamma = rho * arrays.sum_gx[c];
+    const double dbeta = arrays.sum_g[c];
+    if (args.dgamma) args.dgamma[c] = static_cast<float>(dgamma);
+    if (args.dbeta) args.dbeta[c] = static_cast<float>(dbeta);
+    if (args.dmean) args.dmean[c] = static_cast<float>(-gamma * rho * dbeta);
+    if (args.dvariance) {
+      args.dvariance[c] = static_cast<float>(-0.5 * rho * rho * gamma * dgamma);
+    }
+  }
+  return Ok();
+}
+
+}  // namespace host
+}  // namespace tfjs_norm
