@@ -94,6 +94,10 @@ export async function ensureNativeBuild(context, cuda, tensorflow) {
           rmSync(build, { recursive: true, force: true });
         }
         mkdirSync(build, { recursive: true });
+        if (!existsSync(join(build, 'Makefile'))) {
+          // Configuring failed or was stopped; cmake-js takes the cache alone for a configured folder.
+          rmSync(join(build, 'CMakeCache.txt'), { force: true });
+        }
         // Configured is remembered before the build, so that a run that was stopped goes on where it was.
         writeJson(stampPath, { configure, root: context.root });
         await compile(context, cuda, defines, build);
@@ -188,9 +192,11 @@ async function compile(context, cuda, defines, build) {
   context.log.step(STEP, `done in ${seconds(Date.now() - started)}`);
 }
 
+/** The first error with the lines after it, which say what it was. */
 function firstErrors(output) {
-  const lines = output.split('\n').filter((line) => /\berror\b|Error |\*\*\*/.test(line));
-  return lines.length > 0 ? lines.slice(0, 6).join('\n') : tail(output, 6);
+  const lines = output.split('\n').filter((line) => line.trim());
+  const at = lines.findIndex((line) => /\berror:|CMake Error|\*\*\*/.test(line));
+  return at >= 0 ? lines.slice(at, at + 6).join('\n') : tail(output, 6);
 }
 
 /** The step: tsc into dist/ and the ESM entry over it, where a source or the compiler changed. */

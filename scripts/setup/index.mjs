@@ -14,15 +14,13 @@ export async function setup(options = {}) {
   const context = makeContext({ ...options, log: options.log ?? makeLog() });
   const started = Date.now();
   const problems = [];
-  const attempt = async (step) => {
+  const attempt = async (name, step) => {
     try {
       return await step();
     } catch (error) {
-      if (!(error instanceof StepProblem)) {
-        throw error;
-      }
-      problems.push(error);
-      context.log.problem(error);
+      const problem = error instanceof StepProblem ? error : fileProblem(context, name, error);
+      problems.push(problem);
+      context.log.problem(problem);
       return undefined;
     }
   };
@@ -35,23 +33,35 @@ export async function setup(options = {}) {
     return { problems, context, ...facts };
   };
   if (context.checkout) {
-    await attempt(() => ensurePackages(context));
+    await attempt('packages', () => ensurePackages(context));
     if (problems.length > 0) {
       return finish({});
     }
   }
-  const cuda = await attempt(() => ensureCuda(context, options.cuda));
-  const tfjsNode = await attempt(() => ensureTfjsNode(context));
-  await attempt(() => ensureTfjsNode(context, '@tensorflow/tfjs-node-gpu'));
+  const cuda = await attempt('CUDA compiler', () => ensureCuda(context, options.cuda));
+  const tfjsNode = await attempt('tfjs-node', () => ensureTfjsNode(context));
+  await attempt('tfjs-node', () => ensureTfjsNode(context, '@tensorflow/tfjs-node-gpu'));
   if (!tfjsNode && problems.every(({ step }) => step === 'CUDA compiler')) {
     context.log.step(
       'tfjs-node',
       `@tensorflow/tfjs-node is not installed in ${context.project}; "npm install @tensorflow/tfjs-node" and run setup again`,
     );
   }
-  await attempt(() => ensureNativeBuild(context, cuda, tfjsNode));
+  await attempt('native build', () => ensureNativeBuild(context, cuda, tfjsNode));
   if (context.checkout) {
-    await attempt(() => ensureDist(context));
+    await attempt('TypeScript build', () => ensureDist(context));
   }
   return finish({ tfjsNode, cuda });
+}
+
+/** A full disk, a read-only cache and the like, explained; anything else is a mistake of ours and is thrown on. */
+function fileProblem(context, step, error) {
+  if (!error.syscall) {
+    throw error;
+  }
+  return new StepProblem(step, {
+    why: error.message,
+    fix: `check space and permissions; TFJS_CUDA_NORM_CACHE names another user cache than ${context.cache}`,
+    works: 'the steps that do not need this one',
+  });
 }
