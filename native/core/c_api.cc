@@ -151,7 +151,7 @@ Buffers& GetBuffers() {
 Status AllocateBuffer(int32_t given, size_t bytes, void** data) {
   if (data == nullptr) return NORM_INVALID("expected a place for the pointer, got a null pointer");
   *data = nullptr;
-  Device device;
+  Device device = Device::kHost;
   NORM_RETURN_IF_ERROR(ReadDevice(given, &device));
   NORM_RETURN_IF_ERROR(BeforeAllocation("a buffer", AllocationKind::kBuffer, bytes));
   NORM_RETURN_IF_ERROR(AllocateOnDevice(device, bytes, data));
@@ -163,7 +163,7 @@ Status AllocateBuffer(int32_t given, size_t bytes, void** data) {
 }
 
 void FreeBuffer(int32_t given, void* data) {
-  Device device;
+  Device device = Device::kHost;
   if (data == nullptr || !ReadDevice(given, &device).ok()) return;
   {
     Buffers& buffers = GetBuffers();
@@ -179,7 +179,7 @@ void FreeBuffer(int32_t given, void* data) {
 
 Status CopyBuffer(int32_t given, void* to, const void* from, size_t bytes,
                   Status (*copy)(Device, void*, const void*, size_t)) {
-  Device device;
+  Device device = Device::kHost;
   NORM_RETURN_IF_ERROR(ReadDevice(given, &device));
   if (bytes > 0 && (to == nullptr || from == nullptr)) {
     return NORM_INVALID("expected two buffers of %zu bytes, got a null pointer", bytes);
@@ -241,7 +241,7 @@ int32_t norm_copy_to_host(int32_t device, void* to, const void* from, size_t byt
 }
 
 int32_t norm_synchronize(int32_t given, void* stream) {
-  Device device;
+  Device device = Device::kHost;
   const Status status = ReadDevice(given, &device);
   return MemoryResult(status.ok() ? Synchronize(device, stream) : status);
 }
