@@ -1,8 +1,11 @@
-import { loadNative, type NativeAddon } from '../../src/native';
+import { type NativeAddon, type NativeDescription, nativeLibrary } from '../../src/native';
+
+function library() {
+  if (!nativeLibrary) throw new Error('no native library is loaded');
+  return nativeLibrary;
+}
 
 /** The addon with its library loaded, for tests that need more than the public surface. */
-export function addon(): NativeAddon {
-  const loaded = loadNative();
-  if (!loaded) throw new Error('no native library is loaded');
-  return loaded as never;
-}
+export const addon = (): NativeAddon => library().addon;
+
+export const addonDescription = (): NativeDescription => library().description;
