@@ -1,0 +1,73 @@
+// Our ops on one shape: forward, backward alone, and both through tf.grads as training runs them.
+
+const COMMON = { epsilon: 1e-3, scale: true, center: true };
+
+function attributesOf(name, rank, channels, groups) {
+  switch (name) {
+    case 'layer':
+      return { op: 'TfjsLayerNorm', attributes: { begin_axis: rank - 1, ...COMMON } };
+    case 'rms':
+      return {
+        op: 'TfjsRmsNorm',
+        attributes: { ...COMMON, begin_axis: rank - 1, epsilon: 1e-6, epsilon_inside: true, partial: 0, center: false },
+      };
+    case 'batch':
+      return {
+        op: 'TfjsBatchNorm',
+        attributes: { axis: rank - 1, virtual_batch_size: 0, ...COMMON },
+        forwardOnly: { update_rate: 0.01, unbiased: false },
+      };
+    default:
+      return {
+        op: 'TfjsGroupNorm',
+        attributes: { axis: rank - 1, groups: name === 'instance' ? channels : groups, ...COMMON },
+      };
+  }
+}
+
+function publicOp(norm, name, { mean, variance, groups }) {
+  const { ops } = norm;
+  return {
+    batch: (x, gamma, beta) =>
+      ops.batchNorm(x, { gamma, beta, movingMean: mean, movingVariance: variance }).y,
+    inference: (x, gamma, beta) => ops.batchNormInference(x, { gamma, beta, mean, variance }),
+    group: (x, gamma, beta) => ops.groupNorm(x, { gamma, beta, groups }),
+    instance: (x, gamma, beta) => ops.instanceNorm(x, { gamma, beta }),
+    layer: (x, gamma, beta) => ops.layerNorm(x, { gamma, beta }),
+    rms: (x, gamma) => ops.rmsNorm(x, { gamma }),
+  }[name];
+}
+
+export function nativeCalls({ norm, tf }, name, shape, groups) {
+  const channels = shape.at(-1);
+  const tensors = tf.tidy(() => ({
+    x: tf.randomNormal(shape, 0.5, 1.5, 'float32', 1),
+    dy: tf.randomNormal(shape, 0, 1, 'float32', 2),
+    gamma: tf.randomNormal([channels], 1, 0.2, 'float32', 3),
+    beta: tf.randomNormal([channels], 0, 0.2, 'float32', 4),
+    mean: tf.randomNormal([channels], 0.5, 0.1, 'float32', 5),
+    variance: tf.randomUniform([channels], 0.5, 2, 'float32', 6),
+  }));
+  const { x, dy, gamma, beta, mean, variance } = tensors;
+  const run = publicOp(norm, name, { mean, variance, groups });
+  const forward = () => tf.tidy(() => run(x, gamma, beta));
+  if (name === 'inference') return { tensors, forward, dispose: () => tf.dispose(tensors) };
+
+  const { op, attributes, forwardOnly } = attributesOf(name, shape.length, channels, groups);
+  const runKernel = (kernel, inputs, attrs) => tf.engine().runKernel(kernel, inputs, attrs);
+  const offset = name === 'rms' ? tf.zeros([0]) : beta;
+  const state = name === 'batch' ? { moving_mean: mean, moving_variance: variance } : {};
+  const outputs = runKernel(op, { x, gamma, beta: offset, ...state }, { ...attributes, ...forwardOnly });
+  const saved = outputs.at(-1);
+  tf.dispose(outputs.slice(0, -1));
+  const savedName = name === 'rms' ? 'mean_square' : 'moments';
+  const gradients = tf.grads(run);
+  const wanted = name === 'rms' ? [x, gamma] : [x, gamma, beta];
+  return {
+    tensors,
+    forward,
+    backward: () => runKernel(`${op}Grad`, { dy, x, gamma, [savedName]: saved }, attributes),
+    forwardAndBackward: () => gradients(wanted, dy),
+    dispose: () => tf.dispose([tensors, saved, offset]),
+  };
+}
