@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "addon/elf_file.h"
 #include "addon/errors.h"
 
 namespace tfjs_norm {
@@ -32,13 +33,14 @@ std::string RealPath(const std::string& path) {
 }
 
 void* Open(Napi::Env env, const std::string& path, int flags) {
-  void* const handle = dlopen(path.c_str(), flags);
-  if (handle != nullptr) return handle;
-  const char* const why = dlerror();
-  // dlerror names the file itself only when it was found.
-  throw MakeError(
-      env, Code::kUnavailable,
-      "load: " + path + " does not load: " + (why == nullptr ? "no reason given" : why));
+  std::string why = WhyNotLoadable(path);
+  if (why.empty()) {
+    void* const handle = dlopen(path.c_str(), flags);
+    if (handle != nullptr) return handle;
+    const char* const message = dlerror();
+    why = message == nullptr ? "no reason given" : message;
+  }
+  throw MakeError(env, Code::kUnavailable, "load: " + path + " does not load: " + why);
 }
 
 template <typename F>

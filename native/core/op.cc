@@ -110,7 +110,7 @@ Status CheckInput(const ArgumentDecl& argument, const Dims& dims) {
     // Products of some of the extents are formed too, so an extent of 0 does not excuse the others.
     if (extent == 0) continue;
     if (product > kMostElements / extent) {
-      return NORM_INVALID("%s has more elements than memory can hold, got shape %s", argument.name,
+      return NORM_INVALID("%s must fit into memory, got shape %s", argument.name,
                           ToString(dims).c_str());
     }
     product *= extent;

@@ -1,0 +1,210 @@
+// What the ops refuse through the C face, and with which words: wrong shapes, attributes and
+// pointers.
+#include <cstring>
+#include <limits>
+
+#include "test/check.h"
+#include "test/direct_call.h"
+
+namespace tfjs_norm::test {
+namespace {
+
+Checks checks;
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+using AttributeMap = std::map<std::string, double>;
+
+OpCase CaseOf(const std::string& op) {
+  for (const OpCase& c : EveryOp()) {
+    if (op == c.op) return c;
+  }
+  return {};
+}
+
+int InputIndex(const char* op, const std::string& name) {
+  const OpDecl& decl = *FindOp(op);
+  for (size_t i = 0; i < decl.inputs.size(); ++i) {
+    if (name == decl.inputs[i].name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+// Inference alone, as every face does before it allocates anything.
+Status Infer(const char* op, const std::vector<Dims>& inputs, const AttributeMap& attributes) {
+  std::vector<Values> values;
+  for (const Dims& shape : inputs) values.push_back({shape, {}});
+  return DirectCall(op, NORM_HOST, values, attributes).Infer();
+}
+
+void CheckWords() {
+  const Dims x = {2, 3, 30}, c = {30};
+  EXPECT_FAILS(checks, Infer("TfjsGroupNorm", {x, c, c}, {}), Code::kInvalidArgument,
+               "TfjsGroupNorm: groups must divide the 30 channels, got 32");
+  EXPECT_FAILS(checks, Infer("TfjsBatchNorm", {x, {31}, c, c, c}, {}), Code::kInvalidArgument,
+               "TfjsBatchNorm: gamma must have shape [30] (scale is true), got [31]");
+  EXPECT_FAILS(checks, Infer("TfjsLayerNorm", {x, c, c}, {{"center", 0}}), Code::kInvalidArgument,
+               "TfjsLayerNorm: beta must have shape [0] (center is false), got [30]");
+  EXPECT_FAILS(checks, Infer("TfjsBatchNorm", {x, c, c, c, c}, {{"update_rate", 1.1}}),
+               Code::kInvalidArgument,
+               "TfjsBatchNorm: update_rate must be a finite float32 number in [0, 1], got 1.1");
+  EXPECT_FAILS(checks, Infer("TfjsGroupNorm", {x, c, c}, {{"groups", 1.5}}), Code::kInvalidArgument,
+               "TfjsGroupNorm: groups must be an integer >= 1, got 1.5");
+  EXPECT_FAILS(checks, Infer("TfjsRmsNorm", {x, c, {0}}, {{"epsilon", 1e-46}}),
+               Code::kInvalidArgument,
+               "TfjsRmsNorm: epsilon must be a finite float32 number > 0, got 1e-46");
+  EXPECT_FAILS(checks, Infer("TfjsRmsNorm", {x, c, {0}}, {{"partial", 31}}), Code::kInvalidArgument,
+               "TfjsRmsNorm: partial must be at most the 30 columns, got 31");
+  EXPECT_FAILS(checks, Infer("TfjsBatchNorm", {x, c, c, c, c}, {{"virtual_batch_size", 3}}),
+               Code::kInvalidArgument,
+               "TfjsBatchNorm: virtual_batch_size must divide the batch of 2, got 3");
+  EXPECT_FAILS(
+      checks,
+      Infer("TfjsBatchNorm", {x, {2}, {2}, {2}, {2}}, {{"axis", 0}, {"virtual_batch_size", 1}}),
+      Code::kInvalidArgument, "TfjsBatchNorm: virtual_batch_size must be 0 when axis is 0");
+  EXPECT_FAILS(checks, Infer("TfjsGroupNorm", {{2, 3, 4, 5}, {4}, {4}}, {{"axis", 2}}),
+               Code::kInvalidArgument,
+               "TfjsGroupNorm: axis must be 1 or the last one for x of shape [2,3,4,5], got 2");
+  EXPECT_FAILS(checks, Infer("TfjsLayerNorm", {x, c, c}, {{"begin_axis", 3}}),
+               Code::kInvalidArgument,
+               "TfjsLayerNorm: begin_axis must be in [-3, 2] for x of shape [2,3,30], got 3");
+  EXPECT_FAILS(checks, Infer("TfjsLayerNorm", {x, c, c}, {{"epsilom", 3}}), Code::kInvalidArgument,
+               "TfjsLayerNorm: unknown attribute epsilom, expected one of begin_axis, epsilon, "
+               "scale, center");
+  EXPECT_FAILS(checks, Infer("TfjsLayerNorm", {x, c}, {}), Code::kInvalidArgument,
+               "TfjsLayerNorm: expected 3 inputs, got 2");
+}
+
+void CheckShapes() {
+  for (const OpCase& c : EveryOp()) {
+    const OpDecl& decl = *FindOp(c.op);
+    EXPECT_OK(checks, Infer(c.op, c.inputs, c.attributes));
+    for (size_t i = 0; i < c.inputs.size(); ++i) {
+      const char* name = decl.inputs[i].name;
+      std::vector<Dims> bad = {{}, {0}, {1}, {5}, {7}, {6, 1}, {2, 3}, {-1}, {1, 1, 1, 1, 1}};
+      Dims overflow = c.inputs[i];
+      overflow[0] = int64_t{1} << 62;
+      bad.push_back(overflow);
+      // x itself may have many shapes; then what it does not fit to is named.
+      const bool any = std::strcmp(name, "x") == 0 || std::strcmp(name, "dy") == 0;
+      for (const Dims& shape : bad) {
+        std::vector<Dims> inputs = c.inputs;
+        if (inputs[i] == shape) continue;
+        inputs[i] = shape;
+        const Status status = Infer(c.op, inputs, c.attributes);
+        EXPECT_FAILS(checks, status, Code::kInvalidArgument, c.op, any ? "must" : name);
+      }
+    }
+    Dims huge = {int64_t{1} << 40, int64_t{1} << 40, 0, 6};
+    std::vector<Dims> inputs = c.inputs;
+    for (Dims& shape : inputs) {
+      if (shape.size() == 4) shape = huge;
+    }
+    EXPECT_FAILS(checks, Infer(c.op, inputs, c.attributes), Code::kInvalidArgument, c.op,
+                 "must fit into memory");
+  }
+}
+
+void CheckAttributes() {
+  const std::map<std::string, std::vector<double>> bad = {
+      {"epsilon", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
+      {"axis", {4, -5, 2147483648.0, 1e300, 0.5, kNaN}},
+      {"begin_axis", {4, -5, 2147483648.0, -1e300, 0.5, kNaN}},
+      {"groups", {0, -2, 1.5, kNaN, 7, 4, 2147483648.0}},
+      {"update_rate", {-0.1, 1.1, kNaN, kInfinity}},
+      {"virtual_batch_size", {-1, 3, 5, 1.5, 2147483648.0}},
+      {"partial", {-1, 7, 100, 0.5}},
+      {"scale", {2, -1, 0.5, kNaN}},
+      {"center", {2, -1, 0.5, kNaN}},
+      {"unbiased", {2}},
+      {"epsilon_inside", {2}},
+  };
+  for (const OpCase& c : EveryOp()) {
+    for (const AttributeDecl& attribute : FindOp(c.op)->attributes) {
+      EXPECT(checks, bad.count(attribute.name) == 1);
+      for (const double value : bad.at(attribute.name)) {
+        AttributeMap attributes = c.attributes;
+        attributes[attribute.name] = value;
+        EXPECT_FAILS(checks, Infer(c.op, c.inputs, attributes), Code::kInvalidArgument, c.op,
+                     attribute.name);
+      }
+    }
+    for (const char* flag : {"scale", "center"}) {
+      AttributeMap attributes = c.attributes;
+      attributes[flag] = 0;
+      const char* name = flag[0] == 's' ? "gamma" : "beta";
+      const Status status = Infer(c.op, c.inputs, attributes);
+      if (InputIndex(c.op, name) < 0) {
+        EXPECT_OK(checks, status);
+      } else {
+        EXPECT_FAILS(checks, status, Code::kInvalidArgument, c.op, name, flag, "false");
+      }
+    }
+  }
+}
+
+void CheckPointers() {
+  EXPECT(checks, norm_run(nullptr) == 3 && norm_infer(nullptr) == 3);
+  const OpCase c = CaseOf("TfjsGroupNorm");
+  const auto refused = [&](void (*change)(NormCall&), const char* words) {
+    DirectCall call(c.op, NORM_HOST, c.values(), c.attributes);
+    EXPECT_OK(checks, call.Infer());
+    EXPECT_OK(checks, call.Allocate());
+    change(call.call);
+    EXPECT_FAILS(checks, call.Launch(), Code::kInvalidArgument, words);
+  };
+  refused([](NormCall& call) { call.op = nullptr; }, "name of an op");
+  refused([](NormCall& call) { call.op = "TfjsNoSuchNorm"; }, "TfjsNoSuchNorm");
+  refused([](NormCall& call) { call.device = 2; }, "TfjsGroupNorm: device must be 0 (host) or 1");
+  refused([](NormCall& call) { call.inputs = nullptr; }, "expected 3 inputs");
+  refused([](NormCall& call) { call.input_count = -1; }, "expected 3 inputs");
+  refused([](NormCall& call) { call.outputs = nullptr; }, "expected 2 outputs");
+  refused([](NormCall& call) { call.output_count = 3; }, "expected 2 outputs");
+  refused([](NormCall& call) { call.outputs[0].data = nullptr; }, "output y must have data");
+  refused([](NormCall& call) { call.outputs[1].dims[0] = 4; }, "output moments must have shape");
+  refused([](NormCall& call) { call.outputs[1].rank = -7; }, "output moments must have shape");
+  refused([](NormCall& call) { const_cast<NormTensor*>(call.inputs)[1].data = nullptr; },
+          "gamma must have data");
+  refused([](NormCall& call) { const_cast<NormTensor*>(call.inputs)[0].rank = 17; },
+          "x must have a rank in [0, 16], got 17");
+  refused([](NormCall& call) { call.attributes = nullptr; }, "attributes");
+  refused([](NormCall& call) { const_cast<NormAttribute*>(call.attributes)->name = nullptr; },
+          "has no name");
+
+  DirectCall call(c.op, NORM_HOST, c.values(), {{"groups", 5}});
+  char text[8];
+  std::memset(text, 'x', sizeof text);
+  call.call.error = text;
+  call.call.error_size = 4;
+  EXPECT(checks, norm_infer(&call.call) == 3);
+  EXPECT(checks, std::memcmp(text, "Tfj\0xxxx", sizeof text) == 0);
+  call.call.error = nullptr;
+  EXPECT(checks, norm_infer(&call.call) == 3);
+  EXPECT(checks, norm_workspace_bytes(&call.call, nullptr) == 3);
+
+  void* data = nullptr;
+  EXPECT(checks, norm_malloc(7, 16, &data) == 3 && data == nullptr);
+  EXPECT(checks, std::strstr(norm_memory_error(), "device must be") != nullptr);
+  EXPECT(checks, norm_malloc(NORM_HOST, 16, nullptr) == 3);
+  EXPECT(checks, norm_malloc(NORM_HOST, SIZE_MAX, &data) == 8 && data == nullptr);
+  EXPECT(checks, norm_copy_to_device(NORM_HOST, nullptr, text, 4) == 3);
+  EXPECT(checks, norm_synchronize(9, nullptr) == 3);
+  norm_free(NORM_HOST, nullptr);
+  norm_free(NORM_HOST, text);  // not ours: left alone
+  NormCounters counters = {};
+  norm_counters(&counters);
+  norm_counters(nullptr);
+  EXPECT(checks, counters.live_bytes == 0);
+}
+
+}  // namespace
+}  // namespace tfjs_norm::test
+
+int main() {
+  using namespace tfjs_norm::test;
+  CheckWords();
+  CheckShapes();
+  CheckAttributes();
+  CheckPointers();
+  return checks.Finish();
+}
