@@ -6,6 +6,8 @@ export { device } from './core/device';
 export { NormError } from './core/errors';
 /** What happened while the package loaded, step by step: what was found, what failed and how to fix it. */
 export { loadSteps as loadReport } from './core/report';
+export { useNativeOps } from './models/useNativeOps';
+export * as layers from './norms/layers';
 export * as ops from './norms/ops';
 
 const NOTHING: NativeCounters = {

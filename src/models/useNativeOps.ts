@@ -1,0 +1,136 @@
+/** Gives the normalization layers of an existing model our classes. */
+import type { LayersModel, layers } from '@tensorflow/tfjs-node';
+import { BatchNormalization } from '../norms/batchNormalization';
+import { LayerNormalization } from '../norms/layerNormalization';
+import { tf } from '../tensorflow';
+
+export interface ReplacedLayer {
+  name: string;
+  /** The class names before and after. */
+  from: string;
+  to: string;
+}
+
+export interface KeptLayer {
+  name: string;
+  className: string;
+  reason: string;
+}
+
+/** What {@link useNativeOps} did. */
+export interface NativeOpsReport<M> {
+  /** The model that was given. */
+  model: M;
+  replaced: ReplacedLayer[];
+  /** Batch and layer normalization layers that stay as they are. */
+  kept: KeptLayer[];
+}
+
+type Layer = layers.Layer;
+type StockFields = Layer & { axis: number | number[] };
+
+interface Replacement {
+  stock: unknown;
+  native: { prototype: object; className: string };
+  /** Fields of the native class that the stock layer does not have, or has otherwise. */
+  fields(layer: StockFields): object;
+  /** Why this layer has to stay. */
+  refuse(layer: StockFields): string | undefined;
+}
+
+const REPLACEMENTS: Record<string, Replacement> = {
+  BatchNormalization: {
+    stock: tf.layers.batchNormalization({ name: 'stock' }).constructor,
+    native: BatchNormalization,
+    fields: () => ({ unbiased: false, virtualBatchSize: null }),
+    refuse: () => undefined,
+  },
+  LayerNormalization: {
+    stock: tf.layers.layerNormalization({ name: 'stock' }).constructor,
+    native: LayerNormalization,
+    // tfjs turns the axis into a list when it builds the layer.
+    fields: ({ axis }) => ({
+      axis: Array.isArray(axis) && axis.length === 1 ? axis[0] : axis,
+      betaConstraint: null,
+      gammaConstraint: null,
+    }),
+    refuse: ({ axis }) =>
+      Array.isArray(axis) && axis.some((one, i) => i > 0 && one < axis[i - 1]!)
+        ? `its axes ${JSON.stringify(axis)} are not in ascending order, for which tfjs lays its weights out differently`
+        : undefined,
+  },
+};
+
+/** All layers inside a layer: of a model, and of a wrapper such as TimeDistributed. */
+function inside(layer: Layer): Layer[] {
+  const {
+    layers: several,
+    layer: one,
+    forwardLayer,
+    backwardLayer,
+  } = layer as Layer & {
+    layers?: Layer[];
+    layer?: Layer;
+    forwardLayer?: Layer;
+    backwardLayer?: Layer;
+  };
+  return [
+    ...(several ?? []),
+    ...[one, forwardLayer, backwardLayer].filter((inner) => inner !== undefined),
+  ];
+}
+
+/**
+ * The layer object stays: its name, weights, nodes in the graph, and whoever holds it, an optimizer or another model,
+ * stay right. Only its class changes, whose fields have the names of the stock class.
+ */
+function replace(layer: Layer, { native, fields }: Replacement): void {
+  Object.assign(layer, fields(layer as StockFields));
+  Object.setPrototypeOf(layer, native.prototype);
+}
+
+/**
+ * Lets the batch and layer normalization layers of a model run as native ops, in place. The model, its layers, weights,
+ * names, optimizer and compilation stay; the layers become `NativeBatchNormalization` and `NativeLayerNormalization`,
+ * also in a saved model, which loads where this package is imported. Works on Sequential and functional models, nested
+ * models, shared layers and wrappers. Calling it again changes nothing.
+ *
+ * One difference in training: a batch normalization layer that is not trainable uses its moving statistics, as in
+ * Keras; tfjs's own uses those of the batch.
+ *
+ * Throws a `TypeError` where `model` is not a tfjs layers model.
+ */
+export function useNativeOps<M extends LayersModel>(model: M): NativeOpsReport<M> {
+  if (!Array.isArray((model as Partial<LayersModel> | null | undefined)?.layers)) {
+    throw new TypeError(`useNativeOps: model must be a tf.LayersModel, got ${String(model)}`);
+  }
+  const report: NativeOpsReport<M> = { model, replaced: [], kept: [] };
+  const seen = new Set<Layer>();
+  const visit = (layer: Layer): void => {
+    if (seen.has(layer)) return;
+    seen.add(layer);
+    const className = layer.getClassName();
+    const replacement = Object.hasOwn(REPLACEMENTS, className)
+      ? REPLACEMENTS[className]
+      : undefined;
+    if (replacement) {
+      const reason =
+        layer.constructor === replacement.stock
+          ? replacement.refuse(layer as StockFields)
+          : 'it is not the layer class of the tfjs that this package uses';
+      if (reason) {
+        report.kept.push({ name: layer.name, className, reason });
+      } else {
+        replace(layer, replacement);
+        report.replaced.push({
+          name: layer.name,
+          from: className,
+          to: replacement.native.className,
+        });
+      }
+    }
+    inside(layer).forEach(visit);
+  };
+  visit(model);
+  return report;
+}

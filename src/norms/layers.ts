@@ -1,0 +1,39 @@
+/** The members of `norm.layers`: the layer classes, and a function that makes each, as in `tf.layers`. */
+import { BatchNormalization, type BatchNormalizationArgs } from './batchNormalization';
+import { GroupNormalization, type GroupNormalizationArgs } from './groupNormalization';
+import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
+import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
+import { RMSNormalization, type RMSNormalizationArgs } from './rmsNormalization';
+
+export {
+  BatchNormalization,
+  GroupNormalization,
+  InstanceNormalization,
+  LayerNormalization,
+  RMSNormalization,
+};
+
+/** A {@link BatchNormalization} layer. */
+export function batchNormalization(args?: BatchNormalizationArgs): BatchNormalization {
+  return new BatchNormalization(args);
+}
+
+/** A {@link GroupNormalization} layer. */
+export function groupNormalization(args?: GroupNormalizationArgs): GroupNormalization {
+  return new GroupNormalization(args);
+}
+
+/** An {@link InstanceNormalization} layer. */
+export function instanceNormalization(args?: InstanceNormalizationArgs): InstanceNormalization {
+  return new InstanceNormalization(args);
+}
+
+/** A {@link LayerNormalization} layer. */
+export function layerNormalization(args?: LayerNormalizationArgs): LayerNormalization {
+  return new LayerNormalization(args);
+}
+
+/** An {@link RMSNormalization} layer. */
+export function rmsNormalization(args?: RMSNormalizationArgs): RMSNormalization {
+  return new RMSNormalization(args);
+}
