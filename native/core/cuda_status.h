@@ -29,7 +29,8 @@ inline bool IsDeviceLost(cudaError_t error) {
   }
 }
 
-// `what` failed: a kernel or a call, for example "kernel RowNormForward" or "cudaMalloc of 64 bytes".
+// `what` failed: a kernel or a call, for example "kernel RowNormForward" or "cudaMalloc of 64
+// bytes".
 inline Status CudaStatus(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return Ok();
   const char* text = cudaGetErrorString(error);
@@ -37,8 +38,7 @@ inline Status CudaStatus(cudaError_t error, const char* what) {
   if (IsDeviceLost(error)) {
     return Error(Code::kUnavailable, "device lost: %s failed: %s (%s)", what, text, name);
   }
-  const bool memory =
-      error == cudaErrorMemoryAllocation || error == cudaErrorLaunchOutOfResources;
+  const bool memory = error == cudaErrorMemoryAllocation || error == cudaErrorLaunchOutOfResources;
   return Error(memory ? Code::kResourceExhausted : Code::kInternal, "%s failed: %s (%s)", what,
                text, name);
 }

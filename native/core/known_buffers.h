@@ -1,5 +1,6 @@
-// Tells the emulator which memory an op call owns: while a KnownBuffers lives, kernels launched from its
-// thread may touch what was added and nothing else. In the other libraries it does nothing.
+// Tells the emulator which memory an op call owns: while a KnownBuffers lives, kernels launched
+// from its thread may touch what was added and nothing else. In the other libraries it does
+// nothing.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// The portable subset on a GPU: thin names for the real thing. All inline PTX of the project is here.
+// The portable subset on a GPU: thin names for the real thing. All inline PTX of the project is
+// here.
 #pragma once
 
 #include <cstdio>
@@ -31,14 +32,16 @@ Status Launch(const LaunchConfig& config, void (*kernel)(P...), A&&... args) {
   // Reported here, so it must not come up again in somebody else's cudaGetLastError.
   (void)cudaGetLastError();
   char what[320];
-  std::snprintf(what, sizeof what,
-                "launch of kernel %s (grid %u x %u x %u, block %u x %u x %u, %zu bytes of shared memory)",
-                config.name, config.grid.x, config.grid.y, config.grid.z, config.block.x,
-                config.block.y, config.block.z, config.shared_bytes);
+  std::snprintf(
+      what, sizeof what,
+      "launch of kernel %s (grid %u x %u x %u, block %u x %u x %u, %zu bytes of shared memory)",
+      config.name, config.grid.x, config.grid.y, config.grid.z, config.block.x, config.block.y,
+      config.block.z, config.shared_bytes);
   return CudaStatus(error, what);
 }
 
-// Carves the dynamic shared memory. Every thread makes the same Take calls, so all get the same addresses.
+// Carves the dynamic shared memory. Every thread makes the same Take calls, so all get the same
+// addresses.
 class SharedArena {
  public:
   NORM_DEVICE SharedArena() {
@@ -92,8 +95,7 @@ NORM_DEVICE Vec<V> LoadStreaming(const float* from) {
 template <int V>
 NORM_DEVICE void Store(float* to, const Vec<V>& value) {
   if constexpr (V == 4) {
-    *reinterpret_cast<float4*>(to) =
-        make_float4(value.v[0], value.v[1], value.v[2], value.v[3]);
+    *reinterpret_cast<float4*>(to) = make_float4(value.v[0], value.v[1], value.v[2], value.v[3]);
   } else if constexpr (V == 2) {
     *reinterpret_cast<float2*>(to) = make_float2(value.v[0], value.v[1]);
   } else {

@@ -42,7 +42,8 @@ Status BlockRunner::Run(const Grid& grid, uint64_t block) {
   Thread* first = Next();
   first->fiber = TakeFiber();
   if (first->fiber == nullptr) {
-    return Error(Code::kResourceExhausted, "emulator: kernel %s: no memory for a stack", grid.kernel);
+    return Error(Code::kResourceExhausted, "emulator: kernel %s: no memory for a stack",
+                 grid.kernel);
   }
   t_thread = first;
   home_.SwitchTo(first->fiber, false);
@@ -135,7 +136,8 @@ void BlockRunner::Returned() {
   }
   for (const Group& group : warp.groups) {
     if (group.arrived != 0 && (group.mask & lane_bit) != 0) {
-      Fail(group.site, "divergent warp operation: the thread has returned and lanes 0x%08x wait in %s",
+      Fail(group.site,
+           "divergent warp operation: the thread has returned and lanes 0x%08x wait in %s",
            group.arrived, Name(group.operation));
     }
   }
@@ -214,11 +216,11 @@ void BlockRunner::FailDeadlock() {
 
 void BlockRunner::Fail(Site site, const char* format, ...) {
   const Thread* thread = t_thread;
-  int size = std::snprintf(message_, sizeof message_,
-                           "emulator: kernel %s, block (%u,%u,%u), thread (%u,%u,%u), %s:%d: ",
-                           grid_->kernel, block_index_.x, block_index_.y, block_index_.z,
-                           thread->index.x, thread->index.y, thread->index.z, site.name(),
-                           site.line);
+  int size = std::snprintf(
+      message_, sizeof message_,
+      "emulator: kernel %s, block (%u,%u,%u), thread (%u,%u,%u), %s:%d: ", grid_->kernel,
+      block_index_.x, block_index_.y, block_index_.z, thread->index.x, thread->index.y,
+      thread->index.z, site.name(), site.line);
   if (size > static_cast<int>(sizeof message_)) size = sizeof message_;
   va_list args;
   va_start(args, format);

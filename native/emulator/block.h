@@ -1,9 +1,11 @@
-// Runs the threads of a block as fibers of one OS thread: a thread runs until it waits or returns, then the
-// next runnable one continues, in the order asked for. Checked on the way, and reported as an error that
-// names kernel, block, thread and place:
+// Runs the threads of a block as fibers of one OS thread: a thread runs until it waits or returns,
+// then the next runnable one continues, in the order asked for. Checked on the way, and reported as
+// an error that names kernel, block, thread and place:
 //
-//   - a barrier or warp operation that not all of its threads reach, or that they reach in different places
-//   - a warp mask that is not an aligned power of two of lanes, or lacks the caller; a width that is none
+//   - a barrier or warp operation that not all of its threads reach, or that they reach in
+//   different places
+//   - a warp mask that is not an aligned power of two of lanes, or lacks the caller; a width that
+//   is none
 //   - a shuffle that reads a lane that takes no part
 //   - shared memory taken beyond what the launch asked for, or written outside of what was taken
 //   - vector accesses that are misaligned or leave their buffer (memory.h)
@@ -78,7 +80,8 @@ class BlockRunner {
 
   // Called by kernel threads. One that fails never returns from here.
   void SyncThreads(Site site);
-  // All lanes of the mask meet; each gets the bits of its source lane, for a ballot one bit of each lane.
+  // All lanes of the mask meet; each gets the bits of its source lane, for a ballot one bit of each
+  // lane.
   uint64_t Meet(Operation operation, unsigned mask, unsigned width, uint64_t bits, unsigned source,
                 Site site);
   unsigned char* Take(unsigned number, size_t offset, size_t bytes, Site site);

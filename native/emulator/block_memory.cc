@@ -28,11 +28,12 @@ void BlockRunner::PoisonSharedMemory() {
 
 unsigned char* BlockRunner::Take(unsigned number, size_t offset, size_t bytes, Site site) {
   if (offset + bytes > grid_->shared_bytes) {
-    Fail(site, "shared memory: take %u ends at byte %zu, and the launch asked for %zu bytes", number,
-         offset + bytes, grid_->shared_bytes);
+    Fail(site, "shared memory: take %u ends at byte %zu, and the launch asked for %zu bytes",
+         number, offset + bytes, grid_->shared_bytes);
   }
   if (number >= kMaxTakes) Fail(site, "shared memory: more than %zu takes", kMaxTakes);
-  // Gaps keep the takes apart, so that an index beyond one of them does not look like its neighbour.
+  // Gaps keep the takes apart, so that an index beyond one of them does not look like its
+  // neighbour.
   const size_t begin = offset + (number + 1) * kGapBytes;
   const Span span = {begin, begin + bytes};
   if (number < takes_.size()) {
@@ -51,11 +52,12 @@ Status BlockRunner::CheckSharedMemory() {
     const size_t gap_end = take < takes_.size() ? takes_[take].begin : end + kGapBytes;
     for (size_t i = end; i < gap_end; ++i) {
       if (SharedMemory()[i] == kPoison) continue;
-      return Error(Code::kInternal,
-                   "emulator: kernel %s, block (%u,%u,%u): a write to shared memory %zu bytes before take "
-                   "%zu, %zu bytes behind the one before",
-                   grid_->kernel, block_index_.x, block_index_.y, block_index_.z, gap_end - i, take,
-                   i - end);
+      return Error(
+          Code::kInternal,
+          "emulator: kernel %s, block (%u,%u,%u): a write to shared memory %zu bytes before take "
+          "%zu, %zu bytes behind the one before",
+          grid_->kernel, block_index_.x, block_index_.y, block_index_.z, gap_end - i, take,
+          i - end);
     }
     if (take < takes_.size()) end = takes_[take].end;
   }
@@ -84,7 +86,8 @@ void BlockRunner::CheckAccess(const void* address, size_t bytes, bool write, Sit
     for (const Span& take : takes_) {
       if (offset >= take.begin && offset + bytes <= take.end) return;
     }
-    if (!takes_differ_) Fail(site, "%s of %zu bytes outside of the shared memory taken", what, bytes);
+    if (!takes_differ_)
+      Fail(site, "%s of %zu bytes outside of the shared memory taken", what, bytes);
     return;
   }
   if (t_thread->fiber->Contains(address)) return;

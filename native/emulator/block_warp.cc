@@ -16,7 +16,8 @@ uint64_t BlockRunner::Meet(Operation operation, unsigned mask, unsigned width, u
   const unsigned lanes = static_cast<unsigned>(__builtin_popcount(mask));
   const unsigned low = mask == 0 ? 0 : static_cast<unsigned>(__builtin_ctz(mask));
   if (!IsPowerOfTwo(lanes) || low % lanes != 0 || mask >> low != ~0u >> (kWarpSize - lanes)) {
-    Fail(site, "%s with mask 0x%08x: expected an aligned power of two of lanes", Name(operation), mask);
+    Fail(site, "%s with mask 0x%08x: expected an aligned power of two of lanes", Name(operation),
+         mask);
   }
   if ((mask >> lane & 1) == 0) {
     Fail(site, "%s with mask 0x%08x that lacks the calling lane %u", Name(operation), mask, lane);
@@ -37,10 +38,11 @@ uint64_t BlockRunner::Meet(Operation operation, unsigned mask, unsigned width, u
   } else if (group.mask != mask || group.width != width || group.operation != operation ||
              group.site != site) {
     Fail(site,
-         "divergent warp operation: %s with mask 0x%08x and width %u, where lanes 0x%08x wait in %s with "
+         "divergent warp operation: %s with mask 0x%08x and width %u, where lanes 0x%08x wait in "
+         "%s with "
          "mask 0x%08x and width %u of %s:%d",
-         Name(operation), mask, width, group.arrived, Name(group.operation), group.mask, group.width,
-         group.site.name(), group.site.line);
+         Name(operation), mask, width, group.arrived, Name(group.operation), group.mask,
+         group.width, group.site.name(), group.site.line);
   }
   thread->operation = operation;
   thread->site = site;
@@ -64,8 +66,8 @@ void BlockRunner::ReleaseGroup(Group* group, Warp* warp, unsigned first_thread) 
     Thread& thread = threads_[first_thread + chosen];
     if (group->operation == Operation::kShuffle) {
       if ((present >> thread.source & 1) == 0) {
-        Fail(group->site, "shuffle: lane %u reads lane %u, which takes no part (mask 0x%08x)", chosen,
-             thread.source, present);
+        Fail(group->site, "shuffle: lane %u reads lane %u, which takes no part (mask 0x%08x)",
+             chosen, thread.source, present);
       }
       thread.result = threads_[first_thread + thread.source].bits;
     } else if (thread.bits != 0) {

@@ -1,5 +1,5 @@
-// The host side of the stand-in <cuda_runtime.h>: one device named "emulated" whose memory is host memory
-// and whose streams run inline, so that every call is complete when it returns.
+// The host side of the stand-in <cuda_runtime.h>: one device named "emulated" whose memory is host
+// memory and whose streams run inline, so that every call is complete when it returns.
 #pragma once
 
 #include "emulator/cuda_types.h"

@@ -1,5 +1,5 @@
-// The device side of the stand-in <cuda_runtime.h>: built-in variables, barriers, warp operations, integer
-// atomics and the arithmetic that CUDA adds to <cmath>.
+// The device side of the stand-in <cuda_runtime.h>: built-in variables, barriers, warp operations,
+// integer atomics and the arithmetic that CUDA adds to <cmath>.
 #pragma once
 
 #include <cmath>
@@ -23,8 +23,8 @@ inline void __syncthreads(NormSite site = NormSite::Here()) {
 }
 
 inline void __syncwarp(unsigned mask = 0xFFFFFFFFu, NormSite site = NormSite::Here()) {
-  tfjs_norm::emulator::t_thread->runner->Meet(tfjs_norm::emulator::Operation::kSyncWarp, mask, 32, 0, 0,
-                                              site);
+  tfjs_norm::emulator::t_thread->runner->Meet(tfjs_norm::emulator::Operation::kSyncWarp, mask, 32,
+                                              0, 0, site);
 }
 
 namespace tfjs_norm::emulator {
@@ -35,8 +35,8 @@ T Exchange(unsigned mask, T value, unsigned source, int width, Site site) {
   static_assert(sizeof(T) <= sizeof(uint64_t), "a shuffle moves at most 8 bytes");
   uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof value);
-  bits = t_thread->runner->Meet(Operation::kShuffle, mask, static_cast<unsigned>(width), bits, source,
-                                site);
+  bits = t_thread->runner->Meet(Operation::kShuffle, mask, static_cast<unsigned>(width), bits,
+                                source, site);
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
@@ -55,8 +55,8 @@ T __shfl_sync(unsigned mask, T value, int source, int width = 32,
               NormSite site = NormSite::Here()) {
   using namespace tfjs_norm::emulator;
   const unsigned segment = static_cast<unsigned>(width) - 1;
-  return Exchange(mask, value, (Lane() & ~segment) | (static_cast<unsigned>(source) & segment), width,
-                  site);
+  return Exchange(mask, value, (Lane() & ~segment) | (static_cast<unsigned>(source) & segment),
+                  width, site);
 }
 
 template <class T>
@@ -86,8 +86,7 @@ T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32,
   return Exchange(mask, value, source > last ? Lane() : source, width, site);
 }
 
-inline unsigned __ballot_sync(unsigned mask, int predicate,
-                              NormSite site = NormSite::Here()) {
+inline unsigned __ballot_sync(unsigned mask, int predicate, NormSite site = NormSite::Here()) {
   return tfjs_norm::emulator::Vote(mask, predicate != 0, site);
 }
 inline int __any_sync(unsigned mask, int predicate, NormSite site = NormSite::Here()) {

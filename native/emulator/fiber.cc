@@ -23,9 +23,10 @@ constexpr size_t kStackBytes = 64 * 1024;
 }  // namespace
 }  // namespace tfjs_norm::emulator
 
-// norm_fiber_switch(void** save, void* load): pushes the registers a callee keeps, stores the stack pointer
-// in *save, takes `load` as the stack pointer and pops the same registers from there.
-// norm_fiber_start is where a new fiber's first switch arrives: function and argument are in kept registers.
+// norm_fiber_switch(void** save, void* load): pushes the registers a callee keeps, stores the stack
+// pointer in *save, takes `load` as the stack pointer and pops the same registers from there.
+// norm_fiber_start is where a new fiber's first switch arrives: function and argument are in kept
+// registers.
 #ifndef NORM_FIBER_UCONTEXT
 extern "C" {
 __attribute__((visibility("hidden"))) void norm_fiber_switch(void** save, void* load);
@@ -149,7 +150,8 @@ bool Fiber::Allocate(unsigned color) {
   }
   base_ = static_cast<char*>(memory) + page;
   size_ = kStackBytes;
-  // Stacks are a multiple of the page apart: with equal tops their hot lines would share one cache set.
+  // Stacks are a multiple of the page apart: with equal tops their hot lines would share one cache
+  // set.
   top_ = base_ + size_ - color % 32 * 128;
   return true;
 }
@@ -169,13 +171,14 @@ void Fiber::Reset(void (*entry)(void*), void* argument) {
   const uintptr_t self = reinterpret_cast<uintptr_t>(this);
   makecontext(
       &context_,
-      reinterpret_cast<void (*)()>(static_cast<void (*)(unsigned, unsigned)>(
-          [](unsigned high, unsigned low) {
+      reinterpret_cast<void (*)()>(
+          static_cast<void (*)(unsigned, unsigned)>([](unsigned high, unsigned low) {
             Main(reinterpret_cast<void*>(static_cast<uintptr_t>(uint64_t{high} << 32 | low)));
           })),
       2, static_cast<unsigned>(uint64_t{self} >> 32), static_cast<unsigned>(self));
 #elif defined(__x86_64__)
-  // r15 r14 r13 r12 rbx rbp, return address: the stack is 16-byte aligned when norm_fiber_start calls.
+  // r15 r14 r13 r12 rbx rbp, return address: the stack is 16-byte aligned when norm_fiber_start
+  // calls.
   void** frame = reinterpret_cast<void**>(top_) - 8;
   *frame++ = nullptr;
   stack_pointer_ = frame;
@@ -190,8 +193,8 @@ void Fiber::Reset(void (*entry)(void*), void* argument) {
   void** frame = reinterpret_cast<void**>(top_) - 20;
   for (int i = 0; i < 20; ++i) frame[i] = nullptr;
   stack_pointer_ = frame;
-  frame[0] = reinterpret_cast<void*>(&Main);              // x19
-  frame[1] = this;                                        // x20
+  frame[0] = reinterpret_cast<void*>(&Main);               // x19
+  frame[1] = this;                                         // x20
   frame[11] = reinterpret_cast<void*>(&norm_fiber_start);  // x30
 #endif
 }

@@ -1,5 +1,5 @@
-// A fiber: a stack of its own and a place to continue. Switching saves what the calling convention says a
-// callee keeps, and nothing else: no system call, no signal mask.
+// A fiber: a stack of its own and a place to continue. Switching saves what the calling convention
+// says a callee keeps, and nothing else: no system call, no signal mask.
 #pragma once
 
 #include <cstddef>

@@ -98,10 +98,11 @@ Status CheckConfiguration(const char* kernel, dim3 grid, dim3 block, size_t shar
     problem = "too much shared memory (101376 bytes)";
   }
   if (problem == nullptr) return Ok();
-  return Error(Code::kInternal,
-               "launch of kernel %s (grid %u x %u x %u, block %u x %u x %u, %zu bytes of shared memory) "
-               "failed: %s",
-               kernel, grid.x, grid.y, grid.z, block.x, block.y, block.z, shared_bytes, problem);
+  return Error(
+      Code::kInternal,
+      "launch of kernel %s (grid %u x %u x %u, block %u x %u x %u, %zu bytes of shared memory) "
+      "failed: %s",
+      kernel, grid.x, grid.y, grid.z, block.x, block.y, block.z, shared_bytes, problem);
 }
 
 // Blocks in the order of the schedule: k-th to run -> linear index.
@@ -198,8 +199,8 @@ Status LaunchGrid(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes
     schedule = shared.schedule;
   }
   const MemoryMap memory;
-  const Grid work_grid = {kernel, grid, block, shared_bytes, schedule.order, schedule.seed,
-                          body,   closure, &memory};
+  const Grid work_grid = {kernel,        grid, block,   shared_bytes, schedule.order,
+                          schedule.seed, body, closure, &memory};
   const uint64_t blocks = uint64_t{grid.x} * grid.y * grid.z;
   Work work(work_grid, schedule, blocks);
   RunOnThreads(&work, blocks);

@@ -8,8 +8,8 @@
 
 namespace tfjs_norm::emulator {
 
-// Complete when it returns. `body(closure)` calls the kernel with the launch's arguments. Blocks and the
-// threads of a block run in the order that norm_emulator_order or the environment variable
+// Complete when it returns. `body(closure)` calls the kernel with the launch's arguments. Blocks
+// and the threads of a block run in the order that norm_emulator_order or the environment variable
 // TFJS_CUDA_NORM_EMULATOR_ORDER (forward, reverse, random or random:<seed>) asks for.
 Status LaunchGrid(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes,
                   void (*body)(const void*), const void* closure);

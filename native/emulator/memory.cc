@@ -39,7 +39,8 @@ void SetGuards(char* data, size_t bytes) {
 #endif
 }
 
-// The first overwritten byte of the guard zone, or null. AddressSanitizer reports the access itself.
+// The first overwritten byte of the guard zone, or null. AddressSanitizer reports the access
+// itself.
 const char* Overwritten(const char* zone) {
 #ifdef __SANITIZE_ADDRESS__
   (void)zone;
@@ -118,9 +119,10 @@ Status CheckGuardZones(const char* kernel) {
     if (found == nullptr) continue;
     const long long offset = found - data;
     SetGuards(data, bytes);
-    return Error(Code::kInternal,
-                 "emulator: kernel %s: a write at offset %lld of the %zu bytes of a cudaMalloc buffer",
-                 kernel, offset, bytes);
+    return Error(
+        Code::kInternal,
+        "emulator: kernel %s: a write at offset %lld of the %zu bytes of a cudaMalloc buffer",
+        kernel, offset, bytes);
   }
   return Ok();
 }

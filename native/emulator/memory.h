@@ -1,8 +1,9 @@
 // What the emulator knows of memory, and the check of every Load and Store against it.
 //
-// By default that is what cudaMalloc gave out: an access that starts in such a buffer or in its guard zones
-// has to lie inside the buffer, and memory of unknown origin is let through. While a BufferScope lives on
-// a thread, kernels launched from that thread may touch the scope's buffers only.
+// By default that is what cudaMalloc gave out: an access that starts in such a buffer or in its
+// guard zones has to lie inside the buffer, and memory of unknown origin is let through. While a
+// BufferScope lives on a thread, kernels launched from that thread may touch the scope's buffers
+// only.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +39,8 @@ class BufferScope {
   BufferScope* outer_;
 };
 
-// What kernels of one launch may touch; made by the launching thread, read by all that run the grid.
+// What kernels of one launch may touch; made by the launching thread, read by all that run the
+// grid.
 class MemoryMap {
  public:
   MemoryMap();
@@ -53,7 +55,8 @@ class MemoryMap {
   bool strict_;
 };
 
-// An error names the kernel whose launch is the first after which a guard zone is found overwritten.
+// An error names the kernel whose launch is the first after which a guard zone is found
+// overwritten.
 Status CheckGuardZones(const char* kernel);
 
 }  // namespace tfjs_norm::emulator

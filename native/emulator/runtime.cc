@@ -14,7 +14,9 @@ size_t MemoryBytes(int pages) {
   return static_cast<size_t>(sysconf(pages)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
-cudaError_t OnlyDeviceZero(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; }
+cudaError_t OnlyDeviceZero(int device) {
+  return device == 0 ? cudaSuccess : cudaErrorInvalidDevice;
+}
 
 }  // namespace
 
@@ -102,8 +104,7 @@ struct ErrorText {
   const char* text;
 };
 
-#define NORM_ERROR(name, text) \
-  { name, #name, text }
+#define NORM_ERROR(name, text) {name, #name, text}
 constexpr ErrorText kErrors[] = {
     NORM_ERROR(cudaSuccess, "no error"),
     NORM_ERROR(cudaErrorInvalidValue, "invalid argument"),

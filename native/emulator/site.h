@@ -1,5 +1,5 @@
-// A place in a kernel's source: the last parameter of what kernels call, with Site::Here() as its default,
-// which is evaluated where the call is.
+// A place in a kernel's source: the last parameter of what kernels call, with Site::Here() as its
+// default, which is evaluated where the call is.
 #pragma once
 
 #include <cstring>
@@ -19,7 +19,9 @@ struct Site {
   }
 };
 
-inline bool operator==(const Site& a, const Site& b) { return a.file == b.file && a.line == b.line; }
+inline bool operator==(const Site& a, const Site& b) {
+  return a.file == b.file && a.line == b.line;
+}
 inline bool operator!=(const Site& a, const Site& b) { return !(a == b); }
 
 }  // namespace tfjs_norm::emulator

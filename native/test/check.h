@@ -1,5 +1,5 @@
-// The harness of the native test programs: counts expectations, prints those that fail and, last, the line
-// "N passed, N failed".
+// The harness of the native test programs: counts expectations, prints those that fail and, last,
+// the line "N passed, N failed".
 #pragma once
 
 #include <cstdio>
@@ -28,8 +28,8 @@ class Checks {
   }
 
   // The message has to contain each of `parts`.
-  void Fails(const Status& status, Code code, std::initializer_list<const char*> parts, const char* file,
-             int line) {
+  void Fails(const Status& status, Code code, std::initializer_list<const char*> parts,
+             const char* file, int line) {
     const std::string got = "got " + (status.ok() ? std::string("success") : status.message());
     That(status.code() == code, "another status code", file, line,
          got + ", code " + std::to_string(static_cast<int>(status.code())));

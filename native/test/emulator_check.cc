@@ -1,5 +1,5 @@
-// Correct kernels on the emulator: they give the right values in every order of threads and blocks, the
-// orders are what they are called, and switching threads is fast.
+// Correct kernels on the emulator: they give the right values in every order of threads and blocks,
+// the orders are what they are called, and switching threads is fast.
 #include <algorithm>
 #include <chrono>
 #include <numeric>
@@ -56,13 +56,14 @@ __global__ void RowMoments(const float* x, float* y, float* variance, int column
 
 void CheckReductions() {
   for (const Schedule& schedule : kSchedules) {
-    checks.That(norm_emulator_order(schedule.order, schedule.seed) == 0, "an order", __FILE__, __LINE__);
+    checks.That(norm_emulator_order(schedule.order, schedule.seed) == 0, "an order", __FILE__,
+                __LINE__);
     for (int threads : {32, 64, 128, 1024}) {
       constexpr int kRows = 37, kColumns = 4 * 131;
       DeviceArray<float> x(kRows * kColumns), y(kRows * kColumns), variance(kRows);
       for (int i = 0; i < x.count(); ++i) x[i] = static_cast<float>(i * 7 % 64 + i / kColumns);
-      EXPECT_OK(checks, Launch(Config("RowMoments", kRows, threads, SharedBytes<float>(32)), RowMoments,
-                               x.data(), y.data(), variance.data(), kColumns));
+      EXPECT_OK(checks, Launch(Config("RowMoments", kRows, threads, SharedBytes<float>(32)),
+                               RowMoments, x.data(), y.data(), variance.data(), kColumns));
       for (int row = 0; row < kRows; ++row) {
         // Small integers: the float sums are exact.
         const float* values = x.data() + row * kColumns;
@@ -86,7 +87,8 @@ __global__ void Reverse(const float* x, float* y) {
   const int threads = static_cast<int>(blockDim.x * blockDim.y * blockDim.z);
   const int thread =
       static_cast<int>((threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x);
-  const int block = static_cast<int>((blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x);
+  const int block =
+      static_cast<int>((blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x);
   double* values = arena.Take<double>(threads);
   char* marks = arena.Take<char>(1);
   float* again = arena.Take<float>(threads);
@@ -111,7 +113,8 @@ void CheckShapes() {
         for (int i = 0; i < count; ++i) x[i] = static_cast<float>(i);
         const size_t bytes =
             SharedBytes<double>(threads) + SharedBytes<char>(1) + SharedBytes<float>(threads);
-        EXPECT_OK(checks, Launch(Config("Reverse", grid, block, bytes), Reverse, x.data(), y.data()));
+        EXPECT_OK(checks,
+                  Launch(Config("Reverse", grid, block, bytes), Reverse, x.data(), y.data()));
         bool equal = true;
         for (int i = 0; i < count; ++i) {
           equal &= y[i] == static_cast<float>(i / threads * threads + threads - 1 - i % threads);
@@ -145,7 +148,8 @@ void CheckShuffles() {
     for (int width : {1, 2, 4, 8, 16, 32}) {
       for (int amount = 0; amount < 32; ++amount) {
         DeviceArray<int> results(32 * 7);
-        EXPECT_OK(checks, Launch(Config("Shuffles", 1, 32, 0), Shuffles, width, amount, results.data()));
+        EXPECT_OK(checks,
+                  Launch(Config("Shuffles", 1, 32, 0), Shuffles, width, amount, results.data()));
         bool equal = true;
         for (int lane = 0; lane < 32; ++lane) {
           const int first = lane / width * width, last = first + width - 1;
@@ -171,7 +175,8 @@ __global__ void Arrivals(int* ticket, int* order) {
   on_stack[threadIdx.x] = static_cast<char>(threadIdx.x);
   __syncthreads();
   const int mine = atomicAdd(ticket, 1);
-  order[mine] = static_cast<int>(threadIdx.x) + (on_stack[threadIdx.x] != static_cast<char>(threadIdx.x));
+  order[mine] =
+      static_cast<int>(threadIdx.x) + (on_stack[threadIdx.x] != static_cast<char>(threadIdx.x));
 }
 
 std::vector<int> ArrivalOrder(int order, uint64_t seed) {
@@ -207,7 +212,8 @@ void CheckEveryBlockRunsOnce() {
       DeviceArray<int> counts(blocks);
       counts.Fill(0);
       EXPECT_OK(checks, Launch(Config("CountBlocks", blocks, 3, 0), CountBlocks, counts.data()));
-      EXPECT(checks, std::all_of(counts.data(), counts.data() + blocks, [](int n) { return n == 3; }));
+      EXPECT(checks,
+             std::all_of(counts.data(), counts.data() + blocks, [](int n) { return n == 3; }));
     }
   }
 }
@@ -221,7 +227,8 @@ void CheckConcurrentLaunches() {
       DeviceArray<float> x(64 * 40), y(64 * 40);
       for (int repeat = 0; repeat < 50; ++repeat) {
         for (int i = 0; i < x.count(); ++i) x[i] = static_cast<float>(i * (t + 1));
-        const size_t bytes = SharedBytes<double>(64) + SharedBytes<char>(1) + SharedBytes<float>(64);
+        const size_t bytes =
+            SharedBytes<double>(64) + SharedBytes<char>(1) + SharedBytes<float>(64);
         if (!Launch(Config("Reverse", 40, 64, bytes), Reverse, x.data(), y.data()).ok()) ++wrong[t];
         for (int i = 0; i < 64; ++i) wrong[t] += y[i] != x[63 - i];
       }

@@ -1,5 +1,6 @@
-// Wrong kernels on the emulator: each mistake is reported as an error that names kernel, block, thread and
-// place, and the next launch works. What is no error on a GPU, a missing barrier, shows in some order.
+// Wrong kernels on the emulator: each mistake is reported as an error that names kernel, block,
+// thread and place, and the next launch works. What is no error on a GPU, a missing barrier, shows
+// in some order.
 #include <cmath>
 
 #include "core/portable.h"
@@ -15,7 +16,8 @@ constexpr unsigned kAll = 0xFFFFFFFFu;
 Checks checks;
 
 template <class... P, class... A>
-Status Run(const char* name, dim3 grid, dim3 block, size_t shared_bytes, void (*kernel)(P...), A... args) {
+Status Run(const char* name, dim3 grid, dim3 block, size_t shared_bytes, void (*kernel)(P...),
+           A... args) {
   return Launch(LaunchConfig{name, grid, block, shared_bytes, nullptr}, kernel, args...);
 }
 
@@ -72,14 +74,16 @@ void CheckDivergence() {
   for (const Schedule& schedule : kSchedules) {
     (void)norm_emulator_order(schedule.order, schedule.seed);
     EXPECT_FAILS(checks, Run("TwoBarriers", dim3(1, 1, 1), 64, 0, TwoBarriers), Code::kInternal,
-                 "kernel TwoBarriers, block (0,0,0), thread (", "emulator_faults_check.cc:",
-                 "divergent barrier", "other threads wait in the __syncthreads of");
+                 "kernel TwoBarriers, block (0,0,0), thread (",
+                 "emulator_faults_check.cc:", "divergent barrier",
+                 "other threads wait in the __syncthreads of");
     for (unsigned leaver : {0u, 31u, 63u}) {
       EXPECT_FAILS(checks, Run("EarlyReturn", 1, 64, 0, EarlyReturn, leaver), Code::kInternal,
                    "kernel EarlyReturn", "divergent barrier", "returned");
     }
     EXPECT_FAILS(checks, Run("BarrierAgainstWarp", 1, 64, 0, BarrierAgainstWarp), Code::kInternal,
-                 "kernel BarrierAgainstWarp", "divergent barrier", "__syncthreads of emulator_faults_check");
+                 "kernel BarrierAgainstWarp", "divergent barrier",
+                 "__syncthreads of emulator_faults_check");
     EXPECT_FAILS(checks, Run("HalfWarpMissing", 1, 32, 0, HalfWarpMissing), Code::kInternal,
                  "deadlock: thread 0 waits in __syncwarp and thread ", "in __syncthreads of");
   }
@@ -149,7 +153,8 @@ void CheckSharedMemory() {
   const size_t bytes = SharedBytes<float>(8) + SharedBytes<double>(9);
   EXPECT_OK(checks, Run("TakesTooMuch", 1, 32, bytes, TakesTooMuch));
   EXPECT_FAILS(checks, Run("TakesTooMuch", 2, 32, bytes - 16, TakesTooMuch), Code::kInternal,
-               "kernel TakesTooMuch, block (", "take 1 ends at byte 104, and the launch asked for 96 bytes");
+               "kernel TakesTooMuch, block (",
+               "take 1 ends at byte 104, and the launch asked for 96 bytes");
   EXPECT_OK(checks, Run("OverrunsShared", 1, 1, 64, OverrunsShared, 5));
   for (int index : {6, 7, 8}) {
     EXPECT_FAILS(checks, Run("OverrunsShared", 1, 1, 64, OverrunsShared, index), Code::kInternal,
@@ -159,8 +164,8 @@ void CheckSharedMemory() {
   EXPECT_OK(checks, Run("LoadsShared", 1, 1, 16, LoadsShared, 3, y.data()));
   EXPECT(checks, y[0] == 4);
   for (int index : {-1, 4, 1000}) {
-    EXPECT_FAILS(checks, Run("LoadsShared", 1, 1, 16, LoadsShared, index, y.data()), Code::kInternal,
-                 "Load of 4 bytes outside of the shared memory taken");
+    EXPECT_FAILS(checks, Run("LoadsShared", 1, 1, 16, LoadsShared, index, y.data()),
+                 Code::kInternal, "Load of 4 bytes outside of the shared memory taken");
   }
 }
 
@@ -203,23 +208,25 @@ void CheckAccesses() {
     EXPECT_OK(checks, Run("CopyVector", 1, 1, 0, CopyVector<4>, x.data() + 4, y.data()));
     EXPECT_FAILS(checks, Run("CopyVector", 1, 1, 0, CopyVector<1>, x.data() + 8, y.data()),
                  Code::kInternal, "4 bytes at offset 32 of the 32 bytes of buffer x");
-    EXPECT_FAILS(checks, Run("CopyVector", 1, 1, 0, CopyVector<1>, y.data(), x.data()), Code::kInternal,
-                 "Store out of bounds: buffer x is read only");
-    EXPECT_FAILS(checks, Run("CopyVector", 1, 1, 0, CopyVector<4>, unknown, y.data()), Code::kInternal,
-                 "outside of every buffer of the call");
+    EXPECT_FAILS(checks, Run("CopyVector", 1, 1, 0, CopyVector<1>, y.data(), x.data()),
+                 Code::kInternal, "Store out of bounds: buffer x is read only");
+    EXPECT_FAILS(checks, Run("CopyVector", 1, 1, 0, CopyVector<4>, unknown, y.data()),
+                 Code::kInternal, "outside of every buffer of the call");
   }
   EXPECT_OK(checks, Run("CopyVector", 1, 1, 0, CopyVector<4>, unknown, y.data()));
 }
 
 void CheckLaunches() {
   DeviceArray<float> y(64);
-  const auto launch = [&] { return Run("Swap", 1, 64, SharedBytes<float>(64), Swap, y.data(), true); };
+  const auto launch = [&] {
+    return Run("Swap", 1, 64, SharedBytes<float>(64), Swap, y.data(), true);
+  };
   EXPECT(checks, norm_inject_fault("launch", 1) == 0);
   EXPECT_OK(checks, launch());
   EXPECT_FAILS(checks, launch(), Code::kResourceExhausted, "Swap");
   EXPECT_OK(checks, launch());
-  EXPECT_FAILS(checks, Run("Swap", 0, 64, 256, Swap, y.data(), true), Code::kInternal, "kernel Swap",
-               "empty grid or block");
+  EXPECT_FAILS(checks, Run("Swap", 0, 64, 256, Swap, y.data(), true), Code::kInternal,
+               "kernel Swap", "empty grid or block");
   EXPECT_FAILS(checks, Run("Swap", dim3(1, 65536), 64, 256, Swap, y.data(), true), Code::kInternal,
                "grid too large");
   EXPECT_FAILS(checks, Run("Swap", 1, 1025, 256, Swap, y.data(), true), Code::kInternal,
@@ -227,27 +234,31 @@ void CheckLaunches() {
   EXPECT_FAILS(checks, Run("Swap", 1, 64, 99 * 1024 + 1, Swap, y.data(), true), Code::kInternal,
                "too much shared memory");
   // One block of many fails, the rest of the grid stops.
-  EXPECT_FAILS(checks, Run("EarlyReturn", 5000, 64, 0, EarlyReturn, 9u), Code::kInternal, "EarlyReturn");
+  EXPECT_FAILS(checks, Run("EarlyReturn", 5000, 64, 0, EarlyReturn, 9u), Code::kInternal,
+               "EarlyReturn");
 }
 
 void CheckRuntime() {
   DeviceArray<float> x(4);
   float host[5] = {1, 2, 3, 4, 5};
   EXPECT(checks, std::isnan(x[0]) && std::isnan(x[3]));
-  EXPECT(checks, cudaMemcpy(x.data(), host, 16, cudaMemcpyHostToDevice) == cudaSuccess && x[3] == 4);
+  EXPECT(checks,
+         cudaMemcpy(x.data(), host, 16, cudaMemcpyHostToDevice) == cudaSuccess && x[3] == 4);
   EXPECT(checks, cudaMemcpy(x.data(), host, 20, cudaMemcpyHostToDevice) == cudaErrorInvalidValue);
   EXPECT(checks, cudaMemset(x.data() + 1, 0, 16) == cudaErrorInvalidValue);
   EXPECT(checks, cudaMemset(x.data() + 1, 0, 12) == cudaSuccess && x[0] == 1 && x[1] == 0);
   EXPECT(checks, cudaFree(x.data() + 1) == cudaErrorInvalidValue);
   void* none = host;
-  EXPECT(checks, cudaMalloc(&none, size_t{1} << 60) == cudaErrorMemoryAllocation && none == nullptr);
+  EXPECT(checks,
+         cudaMalloc(&none, size_t{1} << 60) == cudaErrorMemoryAllocation && none == nullptr);
   int count = 0;
   cudaDeviceProp properties;
   EXPECT(checks, cudaGetDeviceCount(&count) == cudaSuccess && count == 1);
   EXPECT(checks, cudaGetDeviceProperties(&properties, 0) == cudaSuccess);
   EXPECT(checks, std::string(properties.name) == "emulated");
   EXPECT(checks, cudaGetDeviceProperties(&properties, 1) == cudaErrorInvalidDevice);
-  EXPECT(checks, std::string(cudaGetErrorName(cudaErrorMemoryAllocation)) == "cudaErrorMemoryAllocation");
+  EXPECT(checks,
+         std::string(cudaGetErrorName(cudaErrorMemoryAllocation)) == "cudaErrorMemoryAllocation");
 }
 
 }  // namespace
