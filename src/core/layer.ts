@@ -86,7 +86,7 @@ export abstract class NormalizationLayer extends tf.layers.Layer {
       shape[axis] ??
       this.fail(
         'inputShape',
-        `must not be undefined at axis ${axis}, whose extent the layer needs`,
+        `must not leave axis ${axis} undefined, whose extent the layer needs`,
         shape,
       )
     );
