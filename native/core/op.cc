@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/counters.h"
+#include "core/known_buffers.h"
 #include "core/nvtx.h"
 
 namespace tfjs_norm {
@@ -153,7 +154,13 @@ int FindInput(const OpDecl& op, const char* name) {
 // count.
 class CountedContext final : public OpContext {
  public:
-  CountedContext(const OpDecl& op, OpContext& context) : op_(op), context_(context) {}
+  CountedContext(const OpDecl& op, OpContext& context) : op_(op), context_(context) {
+    for (size_t i = 0; i < op.inputs.size(); ++i) {
+      const Tensor& input = context.input(static_cast<int>(i));
+      known_.Add(input.data, static_cast<size_t>(input.size()) * sizeof(float), false,
+                 op.inputs[i].name);
+    }
+  }
   ~CountedContext() override { AfterFree(temp_bytes_); }
 
   const Tensor& input(int index) const override { return context_.input(index); }
@@ -165,7 +172,9 @@ class CountedContext final : public OpContext {
       NORM_RETURN_IF_ERROR(
           BeforeAllocation(op_.outputs[index].name, AllocationKind::kOutput, bytes));
     }
-    return context_.AllocateOutput(index, dims, output);
+    NORM_RETURN_IF_ERROR(context_.AllocateOutput(index, dims, output));
+    known_.Add(output->data, bytes, true, op_.outputs[index].name);
+    return Ok();
   }
 
   Status AllocateTemp(size_t bytes, void** data) override {
@@ -173,6 +182,7 @@ class CountedContext final : public OpContext {
     if (bytes == 0) return Ok();
     NORM_RETURN_IF_ERROR(BeforeAllocation("temporary memory", AllocationKind::kTemp, bytes));
     NORM_RETURN_IF_ERROR(context_.AllocateTemp(bytes, data));
+    known_.Add(*data, bytes, true, "temporary memory");
     AfterAllocation(bytes);
     temp_bytes_ += bytes;
     return Ok();
@@ -181,6 +191,7 @@ class CountedContext final : public OpContext {
  private:
   const OpDecl& op_;
   OpContext& context_;
+  KnownBuffers known_;
   size_t temp_bytes_ = 0;
 };
 
