@@ -1,5 +1,5 @@
-// Last pass of a forward: y = a * ((x - hi) - lo) + b, tiles in the reverse order of the first pass, whose last
-// reads are then still in the L2 cache.
+// Last pass of a forward: y = a * ((x - hi) - lo) + b, tiles in the reverse order of the first
+// pass, whose last reads are then still in the L2 cache.
 #pragma once
 
 #include "core/affine.cuh"

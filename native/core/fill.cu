@@ -11,7 +11,8 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 1) FillKernel(Fills fills) {
   for (int f = 0; f < Fills::kMax; ++f) {
     const Fill fill = fills.fill[f];
     if (!fill.to) continue;
-    for (int64_t i = first; i < fill.count; i += stride) fill.to[i] = fill.from ? fill.from[i] : 0.0f;
+    for (int64_t i = first; i < fill.count; i += stride)
+      fill.to[i] = fill.from ? fill.from[i] : 0.0f;
   }
 }
 

@@ -1,4 +1,5 @@
-// What is left to write when a tensor has no elements: zeros and copies, up to five arrays in one launch.
+// What is left to write when a tensor has no elements: zeros and copies, up to five arrays in one
+// launch.
 #pragma once
 
 #include "core/lanes.cuh"

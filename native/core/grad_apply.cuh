@@ -1,5 +1,6 @@
-// Last pass of a backward: dx = p * dy + q * ((x - hi) - lo) + t, tiles in the reverse order of the first pass.
-// The same launch sums the channel gradients that the coefficient kernel left per (row, channel) pair.
+// Last pass of a backward: dx = p * dy + q * ((x - hi) - lo) + t, tiles in the reverse order of the
+// first pass. The same launch sums the channel gradients that the coefficient kernel left per (row,
+// channel) pair.
 #pragma once
 
 #include "core/column_sums.cuh"

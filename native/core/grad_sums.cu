@@ -1,6 +1,6 @@
-#include "core/grad_sums.cuh"
-
 #include <type_traits>
+
+#include "core/grad_sums.cuh"
 
 namespace tfjs_norm {
 namespace cuda {

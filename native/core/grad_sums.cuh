@@ -26,8 +26,6 @@ struct PairCenter {
 struct GradPartials {
   float* g0 = nullptr;
   float* g1 = nullptr;
-
-  static constexpr int kArrays = 2;
 };
 
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,

@@ -59,7 +59,7 @@ struct RowBackwardBlock {
   const float* offset;
   const float* q;
   const float* t;
-  double* dgamma;  // added to
+  double* dgamma;  // added to, as is dbeta; null when neither is wanted
   double* dbeta;
   bool stream;
 };

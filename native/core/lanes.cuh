@@ -1,5 +1,6 @@
-// A thread block as tx columns x ty lanes: every column belongs to one statistic, its lanes split the work, and a
-// tree of fixed shape merges what they found. The order of a sum depends on tx and ty only.
+// A thread block as tx columns x ty lanes: every column belongs to one statistic, its lanes split
+// the work, and a tree of fixed shape merges what they found. The order of a sum depends on tx and
+// ty only.
 #pragma once
 
 #include "core/portable.h"
@@ -25,8 +26,9 @@ struct Constant {
 struct Lanes {
   int tx = 1;
   int ty = 1;
-  bool columns_fast = true;  // neighbouring threads are neighbouring columns, else lanes of one column
-  int half = 0;              // first distance of the tree: the largest power of two below ty
+  bool columns_fast =
+      true;      // neighbouring threads are neighbouring columns, else lanes of one column
+  int half = 0;  // first distance of the tree: the largest power of two below ty
 
   static Lanes Make(int tx, int ty, bool columns_fast) {
     return {tx, ty, columns_fast, CeilPowerOfTwo(ty) / 2};
@@ -38,8 +40,8 @@ struct Lanes {
   NORM_DEVICE int stride() const { return columns_fast ? tx : 1; }
 };
 
-// Merges the values of a column's lanes into lane 0's. `shared` holds one T per thread; every thread of the block
-// must come here. It may be reused as soon as this returns.
+// Merges the values of a column's lanes into lane 0's. `shared` holds one T per thread; every
+// thread of the block must come here. It may be reused as soon as this returns.
 template <class T>
 NORM_DEVICE void MergeLanes(const Lanes& lanes, T& value, T* shared) {
   const int thread = static_cast<int>(threadIdx.x);

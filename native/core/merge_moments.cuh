@@ -1,7 +1,8 @@
 // Coefficient kernels, forward: chunk partials -> moments of a pair -> statistics of a set.
 //
-// Sums are of deviations from one member (the first chunk's or pair's mean), so by Samuelson's inequality what
-// cancels in second - first^2 / n is at most n ulps of a double, and equal values give a variance of exactly 0.
+// Sums are of deviations from one member (the first chunk's or pair's mean), so by Samuelson's
+// inequality what cancels in second - first^2 / n is at most n ulps of a double, and equal values
+// give a variance of exactly 0.
 #pragma once
 
 #include "core/moments.cuh"

@@ -26,8 +26,8 @@ struct MomentSum {
   }
 };
 
-// A group of at most U loads is summed in two passes over registers and merged: one division per group, and
-// no rounding that grows with the number of values.
+// A group of at most U loads is summed in two passes over registers and merged: one division per
+// group, and no rounding that grows with the number of values.
 template <int V, int W, int U>
 NORM_DEVICE void AddGroup(const Vec<V> (&values)[U], int count, const float (&shift)[W],
                           MomentSum<W>& sum) {

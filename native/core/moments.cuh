@@ -1,5 +1,5 @@
-// First pass of a forward: per (row, channel) pair and chunk of positions, the mean and the sum of squared
-// deviations, relative to a value of the chunk.
+// First pass of a forward: per (row, channel) pair and chunk of positions, the mean and the sum of
+// squared deviations, relative to a value of the chunk.
 #pragma once
 
 #include "core/tiling.cuh"
@@ -7,14 +7,12 @@
 namespace tfjs_norm {
 namespace cuda {
 
-// Three [chunks, pairs] arrays. A chunk's mean is shift + mean (shift is one of its values), its m2 is
-// sum (x - shift - mean)^2.
+// Three [chunks, pairs] arrays. A chunk's mean is shift + mean (shift is one of its values), its m2
+// is sum (x - shift - mean)^2.
 struct MomentPartials {
   float* shift = nullptr;
   float* mean = nullptr;
   float* m2 = nullptr;
-
-  static constexpr int kArrays = 3;
 };
 
 Status LaunchMoments(const Tiling& tiling, const float* x, const MomentPartials& partials,

@@ -1,5 +1,5 @@
-// The row engine: a group of lanes (part of a warp, or whole warps) holds a row in registers, K loads of V floats per
-// lane, and reads it once.
+// The row engine: a group of lanes (part of a warp, or whole warps) holds a row in registers, K
+// loads of V floats per lane, and reads it once.
 #pragma once
 
 #include "core/lanes.cuh"
@@ -19,7 +19,8 @@ struct RowTiling {
   int threads = 32;
   int64_t tiles = 0;  // groups of block_rows rows
 
-  // The smallest K of `loads_per_lane` (ascending, ends with 0) that holds a row within `max_lanes`.
+  // The smallest K of `loads_per_lane` (ascending, ends with 0) that holds a row within
+  // `max_lanes`.
   static RowTiling Make(int64_t rows, int64_t columns, int vector, const int* loads_per_lane) {
     RowTiling t;
     t.rows = rows;
@@ -50,8 +51,8 @@ struct RowTiling {
   NORM_DEVICE int LaneLoads() const { return (loads - Lane() + lanes - 1) / lanes; }
 };
 
-// Sums over the lanes of a row. Two buffers are used in turn: the barrier in between keeps the block's warps from being
-// a whole sum apart.
+// Sums over the lanes of a row. Two buffers are used in turn: the barrier in between keeps the
+// block's warps from being a whole sum apart.
 class RowSums {
  public:
   static constexpr int kMaxValues = 2;

@@ -1,5 +1,6 @@
-// The frame of a coefficient kernel: a block owns whole sets of (row, channel) pairs, merges the chunk partials of its
-// pairs, then the pairs of its sets, each in double and in a fixed order, and writes per-pair coefficients.
+// The frame of a coefficient kernel: a block owns whole sets of (row, channel) pairs, merges the
+// chunk partials of its pairs, then the pairs of its sets, each in double and in a fixed order, and
+// writes per-pair coefficients.
 #pragma once
 
 #include "core/lanes.cuh"
@@ -7,7 +8,8 @@
 namespace tfjs_norm {
 namespace cuda {
 
-// Blocks as rectangles of [rows, width]: block_rows x tile pairs, whole sets of rows_per_set x channels_per_set.
+// Blocks as rectangles of [rows, width]: block_rows x tile pairs, whole sets of rows_per_set x
+// channels_per_set.
 struct SetTiling {
   int64_t width = 0;
   int64_t channels = 0;  // a pair's channel is its column modulo this
@@ -22,7 +24,8 @@ struct SetTiling {
   Lanes pair_lanes;  // pairs x lanes over chunks
   Lanes set_lanes;   // sets x lanes over pairs
 
-  // all_rows: a block sees every row of its channels (running statistics are a recurrence over the rows' sets).
+  // all_rows: a block sees every row of its channels (running statistics are a recurrence over the
+  // rows' sets).
   static SetTiling Make(int64_t rows, int64_t channels, int64_t rows_per_set,
                         int64_t channels_per_set, int chunks, bool all_rows);
 
@@ -66,8 +69,8 @@ struct SetBlock {
   }
 };
 
-// For every pair of the block: add(sum, pair, lane, lanes) takes the chunks lane, lane + lanes, ...; then
-// finish(sum, pair) in one thread.
+// For every pair of the block: add(sum, pair, lane, lanes) takes the chunks lane, lane + lanes,
+// ...; then finish(sum, pair) in one thread.
 template <class Sum, class Add, class Finish>
 NORM_DEVICE void MergeChunks(const SetTiling& t, const SetBlock& block, Sum* shared, Add add,
                              Finish finish) {
@@ -85,8 +88,9 @@ NORM_DEVICE void MergeChunks(const SetTiling& t, const SetBlock& block, Sum* sha
   }
 }
 
-// For every set of the block: add(sum, j) over its pairs (numbers within the block; `reference` is the first of the
-// set), then finish(sum, set, reference) in one thread. Starts after the block's earlier writes are visible.
+// For every set of the block: add(sum, j) over its pairs (numbers within the block; `reference` is
+// the first of the set), then finish(sum, set, reference) in one thread. Starts after the block's
+// earlier writes are visible.
 template <class Sum, class Add, class Finish>
 NORM_DEVICE void MergePairs(const SetTiling& t, const SetBlock& block, Sum* shared, Add add,
                             Finish finish) {

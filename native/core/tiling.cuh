@@ -1,8 +1,9 @@
-// How the streaming kernels walk a View. A slot column is what one thread of a lane group strides down: V adjacent
-// channels of a row (channels last) or one (row, channel) pair, V positions at a time (channels first). A tile is
-// tx columns x one chunk of positions, and is one block's work.
+// How the streaming kernels walk a View. A slot column is what one thread of a lane group strides
+// down: V adjacent channels of a row (channels last) or one (row, channel) pair, V positions at a
+// time (channels first). A tile is tx columns x one chunk of positions, and is one block's work.
 //
-// Everything here is a function of shape and vector width alone, so results do not depend on the GPU.
+// Everything here is a function of shape and vector width alone, so results do not depend on the
+// GPU.
 #pragma once
 
 #include "core/lanes.cuh"
@@ -40,7 +41,8 @@ struct Tiling {
   int64_t tiles = 0;
   int64_t pairs = 0;
 
-  // `pitch` is the distance of two pairs' positions where they are not adjacent (channels first), else 0.
+  // `pitch` is the distance of two pairs' positions where they are not adjacent (channels first),
+  // else 0.
   static Tiling Make(View view, int vector, int64_t pitch = 0);
 
   // Values of one pair in a full chunk, and in the whole column.
@@ -84,7 +86,8 @@ inline Tiling Tiling::Make(View view, int vector, int64_t pitch) {
     t.row_stride = view.positions * view.channels;
     t.positions = view.positions;
     t.position_stride = view.channels;
-    // A whole row of channels, or equal parts of at most 64 loads; more where there are few positions.
+    // A whole row of channels, or equal parts of at most 64 loads; more where there are few
+    // positions.
     const int64_t parts = CeilDivide(t.row_columns, 64);
     const int64_t lanes = CeilDivide(t.positions, 4);
     int64_t tx = CeilDivide(t.row_columns, parts);
@@ -127,7 +130,8 @@ bool Aligned16(const Pointers*... pointers) {
   return ((reinterpret_cast<uintptr_t>(pointers) % 16 == 0) && ...);
 }
 
-// The larger of f(tiling) for the two load widths: pointers decide between them, and a workspace is sized without.
+// The larger of f(tiling) for the two load widths: pointers decide between them, and a workspace is
+// sized without.
 template <class F>
 size_t MaxOverVectors(const View& view, F f) {
   if (view.size() == 0) return 0;

@@ -206,8 +206,8 @@ void BackwardColumns(const RowNormBackward& args, const Cut<RowNormBackward>& cu
     block.offset = batch.offset;
     block.q = outside ? zeros : batch.q;
     block.t = batch.t;
-    block.dgamma = dgamma + column;
-    block.dbeta = dbeta + column;
+    block.dgamma = dgamma ? dgamma + column : nullptr;
+    block.dbeta = dbeta ? dbeta + column : nullptr;
     block.stream = args.rows * args.columns >= kStreamElements;
     Simd().row_backward(block);
   }

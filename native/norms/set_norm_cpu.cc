@@ -24,6 +24,10 @@ struct Set {
 // `mean` and `variance` give those of a pair of the unit. Pairs have equal counts, so means of means.
 template <typename Mean, typename Variance>
 Set Merge(const Unit& set, double epsilon, Mean mean, Variance variance) {
+  if (set.pairs() == 1) {
+    const double own = variance(set.row, set.channel);
+    return {mean(set.row, set.channel), own, 1 / std::sqrt(own + epsilon)};
+  }
   const double scale = 1.0 / static_cast<double>(set.pairs());
   // Relative to the first mean: a set of equal means has exactly that mean.
   const double first = mean(set.row, set.channel);

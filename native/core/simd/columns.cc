@@ -49,6 +49,25 @@ void MergeReplicas(const double* sums, int64_t channels, int64_t fold, double* o
   }
 }
 
+// Positions per visit of a channel vector: enough to hide the latency of loading and storing its sums.
+constexpr int kTogether = 8;
+
+// Fetches the next kTogether positions while these are summed: in the order of memory where they are
+// contiguous, for a walk that jumps from position to position defeats the processor's own prefetching.
+class Ahead {
+ public:
+  Ahead(int64_t width, int64_t stride)
+      : start_(kTogether * stride),
+        per_channel_(width == stride ? kTogether : 1),
+        per_position_(width == stride ? kLanes : stride) {}
+  void Fetch(const float* group, int64_t c, int position) const {
+    __builtin_prefetch(group + start_ + c * per_channel_ + position * per_position_);
+  }
+
+ private:
+  int64_t start_, per_channel_, per_position_;
+};
+
 template <int kPositions, bool kPart>
 inline void MomentsStep(const float* x, int64_t stride, const float* shift, int64_t part,
                         double* sum, double* square) {
@@ -68,8 +87,10 @@ inline void MomentsStep(const float* x, int64_t stride, const float* shift, int6
 template <int kPositions>
 inline void MomentsOf(const float* x, int64_t width, int64_t stride, const float* shift,
                       double* sum, double* square) {
+  const Ahead ahead(width, stride);
   int64_t c = 0;
   for (; c + kLanes <= width; c += kLanes) {
+    for (int u = 0; u < kPositions; ++u) ahead.Fetch(x, c, u);
     MomentsStep<kPositions, false>(x + c, stride, shift + c, 0, sum + c, square + c);
   }
   if (c < width) {
@@ -98,17 +119,19 @@ inline void SumsStep(const float* dy, const float* x, int64_t stride, const floa
 template <int kPositions>
 inline void SumsOf(const float* dy, const float* x, int64_t width, int64_t stride,
                    const float* center, double* sum_g, double* sum_gx) {
+  const Ahead ahead(width, stride);
   int64_t c = 0;
   for (; c + kLanes <= width; c += kLanes) {
+    for (int u = 0; u < kPositions; ++u) {
+      ahead.Fetch(dy, c, u);
+      ahead.Fetch(x, c, u);
+    }
     SumsStep<kPositions, false>(dy + c, x + c, stride, center + c, 0, sum_g + c, sum_gx + c);
   }
   if (c < width) {
     SumsStep<kPositions, true>(dy + c, x + c, stride, center + c, width - c, sum_g + c, sum_gx + c);
   }
 }
-
-// Positions per visit of a channel vector: enough to hide the latency of loading and storing its sums.
-constexpr int kTogether = 8;
 
 void ColumnMoments(const Columns& block, const float* x, const float* shift, double* sum,
                    double* square) {
@@ -157,58 +180,36 @@ void ColumnSums(const Columns& block, const float* dy, const float* x, const flo
   MergeReplicas(products, block.channels, folded.fold, sum_gx);
 }
 
-template <int kPositions, bool kStream>
-inline void ApplyTo(const float* x, int64_t width, int64_t stride, const Affine& by, float* y) {
+// The maps go through memory in order, one position after the other: sharing the loads of the coefficients
+// between positions costs more in the memory than it saves.
+template <bool kStream>
+inline void ApplyTo(const float* x, int64_t width, const Affine& by, float* y) {
   int64_t c = 0;
   for (; c + kLanes <= width; c += kLanes) {
-    const Float center = Load(by.center + c);
-    const Float a = Load(by.a + c);
-    const Float b = Load(by.b + c);
-    for (int u = 0; u < kPositions; ++u) {
-      const int64_t at = u * stride + c;
-      Put<kStream>(y + at, a * (Load(x + at) - center) + b);
-    }
+    const Float xc = Load(x + c) - Load(by.center + c);
+    Put<kStream>(y + c, Load(by.a + c) * xc + Load(by.b + c));
   }
   if (c == width) return;
   const int64_t part = width - c;
-  const Float center = LoadPart(by.center + c, part);
-  const Float a = LoadPart(by.a + c, part);
-  const Float b = LoadPart(by.b + c, part);
-  for (int u = 0; u < kPositions; ++u) {
-    const int64_t at = u * stride + c;
-    StorePart(y + at, a * (LoadPart(x + at, part) - center) + b, part);
-  }
+  const Float xc = LoadPart(x + c, part) - LoadPart(by.center + c, part);
+  StorePart(y + c, LoadPart(by.a + c, part) * xc + LoadPart(by.b + c, part), part);
 }
 
-template <int kPositions, bool kStream>
-inline void ApplyGradTo(const float* dy, const float* x, int64_t width, int64_t stride,
-                        const GradAffine& by, float* dx) {
+template <bool kStream>
+inline void ApplyGradTo(const float* dy, const float* x, int64_t width, const GradAffine& by,
+                        float* dx) {
   int64_t c = 0;
   for (; c + kLanes <= width; c += kLanes) {
-    const Float center = Load(by.center + c);
-    const Float p = Load(by.p + c);
-    const Float q = Load(by.q + c);
-    const Float t = Load(by.t + c);
-    for (int u = 0; u < kPositions; ++u) {
-      const int64_t at = u * stride + c;
-      Put<kStream>(dx + at, p * Load(dy + at) + (q * (Load(x + at) - center) + t));
-    }
+    const Float xc = Load(x + c) - Load(by.center + c);
+    const Float rest = Load(by.q + c) * xc + Load(by.t + c);
+    Put<kStream>(dx + c, Load(by.p + c) * Load(dy + c) + rest);
   }
   if (c == width) return;
   const int64_t part = width - c;
-  const Float center = LoadPart(by.center + c, part);
-  const Float p = LoadPart(by.p + c, part);
-  const Float q = LoadPart(by.q + c, part);
-  const Float t = LoadPart(by.t + c, part);
-  for (int u = 0; u < kPositions; ++u) {
-    const int64_t at = u * stride + c;
-    const Float xc = LoadPart(x + at, part) - center;
-    StorePart(dx + at, p * LoadPart(dy + at, part) + (q * xc + t), part);
-  }
+  const Float xc = LoadPart(x + c, part) - LoadPart(by.center + c, part);
+  const Float rest = LoadPart(by.q + c, part) * xc + LoadPart(by.t + c, part);
+  StorePart(dx + c, LoadPart(by.p + c, part) * LoadPart(dy + c, part) + rest, part);
 }
-
-// Positions that share one load of the coefficients.
-constexpr int kSharing = 4;
 
 template <bool kStream>
 void ApplyAll(const Columns& block, const float* x, const Affine& affine, float* y) {
@@ -218,17 +219,13 @@ void ApplyAll(const Columns& block, const float* x, const Affine& affine, float*
                      Replicate(affine.a, block.channels, folded.fold, storage[1]),
                      Replicate(affine.b, block.channels, folded.fold, storage[2])};
   int64_t s = 0;
-  for (; s + kSharing <= folded.positions; s += kSharing) {
-    const int64_t at = s * folded.stride;
-    ApplyTo<kSharing, kStream>(x + at, folded.width, folded.stride, by, y + at);
-  }
   for (; s < folded.positions; ++s) {
     const int64_t at = s * folded.stride;
-    ApplyTo<1, kStream>(x + at, folded.width, folded.stride, by, y + at);
+    ApplyTo<kStream>(x + at, folded.width, by, y + at);
   }
   for (s *= folded.fold; s < block.positions; ++s) {
     const int64_t at = s * block.stride;
-    ApplyTo<1, false>(x + at, block.channels, block.stride, affine, y + at);
+    ApplyTo<false>(x + at, block.channels, affine, y + at);
   }
   if (kStream) StreamFence();
 }
@@ -243,17 +240,13 @@ void ApplyGradAll(const Columns& block, const float* dy, const float* x, const G
                          Replicate(affine.q, block.channels, folded.fold, storage[2]),
                          Replicate(affine.t, block.channels, folded.fold, storage[3])};
   int64_t s = 0;
-  for (; s + kSharing <= folded.positions; s += kSharing) {
-    const int64_t at = s * folded.stride;
-    ApplyGradTo<kSharing, kStream>(dy + at, x + at, folded.width, folded.stride, by, dx + at);
-  }
   for (; s < folded.positions; ++s) {
     const int64_t at = s * folded.stride;
-    ApplyGradTo<1, kStream>(dy + at, x + at, folded.width, folded.stride, by, dx + at);
+    ApplyGradTo<kStream>(dy + at, x + at, folded.width, by, dx + at);
   }
   for (s *= folded.fold; s < block.positions; ++s) {
     const int64_t at = s * block.stride;
-    ApplyGradTo<1, false>(dy + at, x + at, block.channels, block.stride, affine, dx + at);
+    ApplyGradTo<false>(dy + at, x + at, block.channels, affine, dx + at);
   }
   if (kStream) StreamFence();
 }

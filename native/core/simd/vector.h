@@ -119,10 +119,16 @@ static inline Wide operator+(Wide a, Wide b) { return {a.low + b.low, a.high + b
 static inline Wide operator-(Wide a, Wide b) { return {a.low - b.low, a.high - b.high}; }
 static inline Wide operator*(Wide a, Wide b) { return {a.low * b.low, a.high * b.high}; }
 static inline double Sum(Wide v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_pd(v.low + v.high);
+#elif defined(__AVX2__)
+  const __m256d both = v.low + v.high;
+  const __m128d pair = _mm_add_pd(_mm256_castpd256_pd128(both), _mm256_extractf128_pd(both, 1));
+  return pair[0] + pair[1];
+#else
   const Double both = v.low + v.high;
-  double total = 0;
-  for (int i = 0; i < kLanes / 2; ++i) total += both[i];
-  return total;
+  return both[0] + both[1];
+#endif
 }
 static inline double Sum(Float v) { return Sum(Widen(v)); }
 

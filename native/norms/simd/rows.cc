@@ -22,7 +22,7 @@ struct Sums {
 };
 
 // Adds terms(i, first, second) over all i < count: `vector` works on kLanes values from i, `scalar` on one.
-template <typename VectorTerms, typename ScalarTerms>
+template <bool kSecond, typename VectorTerms, typename ScalarTerms>
 inline Sums SumOver(int64_t count, VectorTerms vector, ScalarTerms scalar) {
   Sums total;
   int64_t i = 0;
@@ -35,7 +35,7 @@ inline Sums SumOver(int64_t count, VectorTerms vector, ScalarTerms scalar) {
     }
     for (; i + kLanes <= end; i += kLanes) vector(i, &first[0], &second[0]);
     total.first += Sum((first[0] + first[1]) + (first[2] + first[3]));
-    total.second += Sum((second[0] + second[1]) + (second[2] + second[3]));
+    if (kSecond) total.second += Sum((second[0] + second[1]) + (second[2] + second[3]));
   }
   for (; i < count; ++i) scalar(i, &total.first, &total.second);
   return total;
@@ -51,17 +51,9 @@ Sums CenteredInDouble(int64_t count, const float* x, double center) {
   return total;
 }
 
-void RowMoments(int64_t count, const float* x, double* mean, double* variance) {
-  const double n = static_cast<double>(count);
-  const float shift = x[0];
-  const Float wide_shift = Fill(shift);
-  const Sums rough = SumOver(
-      count, [&](int64_t i, Float* sum, Float*) { *sum += Load(x + i) - wide_shift; },
-      [&](int64_t i, double* sum, double*) { *sum += static_cast<double>(x[i]) - shift; });
-  // A float, so that the differences are exact where the mean is large.
-  const float center = static_cast<float>(shift + rough.first / n);
+Sums CenteredSums(int64_t count, const float* x, float center) {
   const Float wide_center = Fill(center);
-  Sums fine = SumOver(
+  return SumOver<true>(
       count,
       [&](int64_t i, Float* sum, Float* square) {
         const Float d = Load(x + i) - wide_center;
@@ -73,19 +65,35 @@ void RowMoments(int64_t count, const float* x, double* mean, double* variance) {
         *sum += d;
         *square += d * d;
       });
-  double from = center;
-  if (fine.second != 0 && !Usable(fine.second)) {
-    from = shift + CenteredInDouble(count, x, shift).first / n;
-    fine = CenteredInDouble(count, x, from);
+}
+
+void RowMoments(int64_t count, const float* x, double* mean, double* variance) {
+  const double n = static_cast<double>(count);
+  double center = x[0];
+  Sums sums = CenteredSums(count, x, x[0]);
+  double rest = sums.first / n;
+  double v = sums.second / n - rest * rest;
+  // The rounding of the squares counts rest^2 / v times over; x[0] may be an outlier.
+  constexpr double kFar = 16;
+  if (rest * rest > kFar * v && sums.second < 1e38) {
+    const float near = static_cast<float>(center + rest);
+    center = near;
+    sums = CenteredSums(count, x, near);
+    rest = sums.first / n;
+    v = sums.second / n - rest * rest;
   }
-  const double rest = fine.first / n;
-  const double v = fine.second / n - rest * rest;
-  *mean = from + rest;
+  if (sums.second != 0 && !Usable(sums.second)) {
+    center += CenteredInDouble(count, x, center).first / n;
+    sums = CenteredInDouble(count, x, center);
+    rest = sums.first / n;
+    v = sums.second / n - rest * rest;
+  }
+  *mean = center + rest;
   *variance = v < 0 ? 0 : v;
 }
 
 void RowSquare(int64_t count, const float* x, double* sum) {
-  const Sums sums = SumOver(
+  const Sums sums = SumOver<false>(
       count,
       [&](int64_t i, Float* square, Float*) {
         const Float v = Load(x + i);
@@ -98,7 +106,7 @@ void RowSquare(int64_t count, const float* x, double* sum) {
 template <bool kGamma>
 Sums GradSums(int64_t count, const float* dy, const float* x, const float* gamma, float center) {
   const Float wide_center = Fill(center);
-  return SumOver(
+  return SumOver<true>(
       count,
       [&](int64_t i, Float* sum_g, Float* sum_gx) {
         const Float g = kGamma ? Load(dy + i) * Load(gamma + i) : Load(dy + i);
@@ -129,51 +137,29 @@ void RowSums(int64_t count, const float* dy, const float* x, const float* gamma,
   *sum_gx = sums.second;
 }
 
-// Rows that share one load of gamma and beta, and one addition to dgamma and dbeta.
-constexpr int kTogether = 4;
-
-template <int kRows, bool kGamma, bool kBeta, bool kStream>
-inline void ForwardRows(const RowForwardBlock& block, int64_t row) {
-  const float* x = block.x + row * block.stride;
-  float* y = block.y + row * block.stride;
-  Float center[kRows], scale[kRows], offset[kRows];
-  for (int u = 0; u < kRows; ++u) {
-    center[u] = Fill(block.center[row + u]);
-    scale[u] = Fill(block.scale[row + u]);
-    offset[u] = Fill(block.offset[row + u]);
-  }
-  int64_t c = 0;
-  for (; c + kLanes <= block.columns; c += kLanes) {
-    const Float gamma = kGamma ? Load(block.gamma + c) : Float{};
-    const Float beta = kBeta ? Load(block.beta + c) : Float{};
-    for (int u = 0; u < kRows; ++u) {
-      const int64_t at = u * block.stride + c;
-      Float v = scale[u] * (Load(x + at) - center[u]) + offset[u];
-      if (kGamma) v = gamma * v;
-      if (kBeta) v = v + beta;
-      Put<kStream>(y + at, v);
-    }
-  }
-  if (c == block.columns) return;
-  const int64_t part = block.columns - c;
-  const Float gamma = kGamma ? LoadPart(block.gamma + c, part) : Float{};
-  const Float beta = kBeta ? LoadPart(block.beta + c, part) : Float{};
-  for (int u = 0; u < kRows; ++u) {
-    const int64_t at = u * block.stride + c;
-    Float v = scale[u] * (LoadPart(x + at, part) - center[u]) + offset[u];
-    if (kGamma) v = gamma * v;
-    if (kBeta) v = v + beta;
-    StorePart(y + at, v, part);
-  }
-}
-
+// The maps go through memory in order, one row after the other (see columns.cc).
 template <bool kGamma, bool kBeta, bool kStream>
 void ForwardAll(const RowForwardBlock& block) {
-  int64_t row = 0;
-  for (; row + kTogether <= block.rows; row += kTogether) {
-    ForwardRows<kTogether, kGamma, kBeta, kStream>(block, row);
+  for (int64_t row = 0; row < block.rows; ++row) {
+    const float* x = block.x + row * block.stride;
+    float* y = block.y + row * block.stride;
+    const Float center = Fill(block.center[row]);
+    const Float scale = Fill(block.scale[row]);
+    const Float offset = Fill(block.offset[row]);
+    int64_t c = 0;
+    for (; c + kLanes <= block.columns; c += kLanes) {
+      Float v = scale * (Load(x + c) - center) + offset;
+      if (kGamma) v = Load(block.gamma + c) * v;
+      if (kBeta) v = v + Load(block.beta + c);
+      Put<kStream>(y + c, v);
+    }
+    if (c == block.columns) continue;
+    const int64_t part = block.columns - c;
+    Float v = scale * (LoadPart(x + c, part) - center) + offset;
+    if (kGamma) v = LoadPart(block.gamma + c, part) * v;
+    if (kBeta) v = v + LoadPart(block.beta + c, part);
+    StorePart(y + c, v, part);
   }
-  for (; row < block.rows; ++row) ForwardRows<1, kGamma, kBeta, kStream>(block, row);
   if (kStream) StreamFence();
 }
 
@@ -191,69 +177,72 @@ void RowForward(const RowForwardBlock& block) {
   stream ? ForwardWith<true>(block) : ForwardWith<false>(block);
 }
 
-// One column vector (or a part of one) of kRows rows.
-template <int kRows, bool kGamma, bool kStream, bool kPart>
-inline void BackwardColumn(const RowBackwardBlock& block, int64_t row, int64_t c, int64_t part,
-                           const Float* center, const Float* scale, const Float* offset,
-                           const Float* q, const Float* t) {
-  const auto load = [part](const float* p) { return kPart ? LoadPart(p, part) : Load(p); };
-  const Float gamma = kGamma ? load(block.gamma + c) : Float{};
-  Float dgamma = {};
-  Float dbeta = {};
-  for (int u = 0; u < kRows; ++u) {
-    const int64_t at = (row + u) * block.stride + c;
-    const Float dy = load(block.dy + at);
-    const Float xc = load(block.x + at) - center[u];
-    dgamma += dy * (scale[u] * xc + offset[u]);
-    dbeta += dy;
-    const Float gh = kGamma ? gamma * dy : dy;
-    const Float dx = scale[u] * gh + (q[u] * xc + t[u]);
-    if (kPart) {
-      StorePart(block.dx + at, dx, part);
-    } else {
-      Put<kStream>(block.dx + at, dx);
-    }
-  }
-  if (kPart) {
-    const Wide g = Widen(dgamma), b = Widen(dbeta);
-    for (int64_t i = 0; i < part; ++i) {
-      constexpr int kHalf = kLanes / 2;
-      block.dgamma[c + i] += i < kHalf ? g.low[i] : g.high[i - kHalf];
-      block.dbeta[c + i] += i < kHalf ? b.low[i] : b.high[i - kHalf];
-    }
-  } else {
-    StoreDoubles(block.dgamma + c, LoadDoubles(block.dgamma + c) + Widen(dgamma));
-    StoreDoubles(block.dbeta + c, LoadDoubles(block.dbeta + c) + Widen(dbeta));
-  }
-}
+// Rows that share one addition to dgamma and dbeta.
+constexpr int kTogether = 4;
 
-template <int kRows, bool kGamma, bool kStream>
-inline void BackwardRows(const RowBackwardBlock& block, int64_t row) {
-  Float center[kRows], scale[kRows], offset[kRows], q[kRows], t[kRows];
+template <int kRows>
+inline void AddParameterGradients(const RowBackwardBlock& block, int64_t row) {
+  const float* dy = block.dy + row * block.stride;
+  const float* x = block.x + row * block.stride;
+  Float center[kRows], scale[kRows], offset[kRows];
   for (int u = 0; u < kRows; ++u) {
     center[u] = Fill(block.center[row + u]);
     scale[u] = Fill(block.scale[row + u]);
     offset[u] = Fill(block.offset[row + u]);
-    q[u] = Fill(block.q[row + u]);
-    t[u] = Fill(block.t[row + u]);
   }
   int64_t c = 0;
   for (; c + kLanes <= block.columns; c += kLanes) {
-    BackwardColumn<kRows, kGamma, kStream, false>(block, row, c, 0, center, scale, offset, q, t);
+    Float dgamma = {};
+    Float dbeta = {};
+    for (int u = 0; u < kRows; ++u) {
+      const Float g = Load(dy + u * block.stride + c);
+      dgamma += g * (scale[u] * (Load(x + u * block.stride + c) - center[u]) + offset[u]);
+      dbeta += g;
+    }
+    StoreDoubles(block.dgamma + c, LoadDoubles(block.dgamma + c) + Widen(dgamma));
+    StoreDoubles(block.dbeta + c, LoadDoubles(block.dbeta + c) + Widen(dbeta));
   }
-  if (c < block.columns) {
-    BackwardColumn<kRows, kGamma, kStream, true>(block, row, c, block.columns - c, center, scale,
-                                                 offset, q, t);
+  for (; c < block.columns; ++c) {
+    for (int u = 0; u < kRows; ++u) {
+      const double g = dy[u * block.stride + c];
+      const double xc = x[u * block.stride + c] - block.center[row + u];
+      block.dgamma[c] += g * (block.scale[row + u] * xc + block.offset[row + u]);
+      block.dbeta[c] += g;
+    }
   }
 }
 
 template <bool kGamma, bool kStream>
-void BackwardAll(const RowBackwardBlock& block) {
-  int64_t row = 0;
-  for (; row + kTogether <= block.rows; row += kTogether) {
-    BackwardRows<kTogether, kGamma, kStream>(block, row);
+inline void InputGradient(const RowBackwardBlock& block, int64_t row) {
+  const float* dy = block.dy + row * block.stride;
+  const float* x = block.x + row * block.stride;
+  float* dx = block.dx + row * block.stride;
+  const Float center = Fill(block.center[row]);
+  const Float scale = Fill(block.scale[row]);
+  const Float q = Fill(block.q[row]);
+  const Float t = Fill(block.t[row]);
+  int64_t c = 0;
+  for (; c + kLanes <= block.columns; c += kLanes) {
+    Float gh = Load(dy + c);
+    if (kGamma) gh = Load(block.gamma + c) * gh;
+    Put<kStream>(dx + c, scale * gh + (q * (Load(x + c) - center) + t));
   }
-  for (; row < block.rows; ++row) BackwardRows<1, kGamma, kStream>(block, row);
+  if (c == block.columns) return;
+  const int64_t part = block.columns - c;
+  Float gh = LoadPart(dy + c, part);
+  if (kGamma) gh = LoadPart(block.gamma + c, part) * gh;
+  StorePart(dx + c, scale * gh + (q * (LoadPart(x + c, part) - center) + t), part);
+}
+
+template <bool kGamma, bool kStream>
+void BackwardAll(const RowBackwardBlock& block) {
+  for (int64_t row = 0; row < block.rows;) {
+    const int64_t rows = row + kTogether <= block.rows ? kTogether : 1;
+    if (block.dgamma) {
+      rows == 1 ? AddParameterGradients<1>(block, row) : AddParameterGradients<kTogether>(block, row);
+    }
+    for (const int64_t end = row + rows; row < end; ++row) InputGradient<kGamma, kStream>(block, row);
+  }
   if (kStream) StreamFence();
 }
 
