@@ -250,10 +250,18 @@ export function writeEsmEntry(dist) {
   ]
     .filter((name) => name !== '__esModule')
     .sort();
-  const lines = names.map((name) => `export const ${name} = library.${name};`);
+  const lines = names.map((name) =>
+    name === 'default'
+      ? 'export default library.default;'
+      : `export const ${name} = library.${name};`,
+  );
   writeFileSync(
     join(dist, 'index.mjs'),
     `import library from './index.js';\n\n${lines.join('\n')}\n`,
   );
-  writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js';\n");
+  // A default import of a CommonJS module means different things to Node and to bundlers; a named one does not.
+  writeFileSync(
+    join(dist, 'index.d.mts'),
+    "import { norm } from './index.js';\n\nexport * from './index.js';\nexport default norm;\n",
+  );
 }
