@@ -32,8 +32,10 @@ function whyNative(backend: string): string {
 }
 
 function why(backend: string, device: Device): string {
-  if (askedDevice === 'composed') return 'TFJS_CUDA_NORM_DEVICE is composed';
   const because = failures();
+  if (askedDevice === 'composed') {
+    return ['TFJS_CUDA_NORM_DEVICE is composed', because].filter(Boolean).join('; ');
+  }
   if (device !== 'composed') return [whyNative(backend), because].filter(Boolean).join('; ');
   if (nativeLibrary && backend !== defaultBackend)
     return `native kernels do not serve backend ${backend}`;
@@ -62,7 +64,6 @@ function warnOnce(message: string): void {
 
 /** Holds what was asked for against what was found: an error for a device by name, one warning for `auto`. */
 export function checkAskedDevice(): void {
-  if (askedDevice === 'composed') return;
   const found = deviceOn(defaultBackend);
   const reason = why(defaultBackend, found);
   if (askedDevice !== 'auto' && askedDevice !== found) {
@@ -72,7 +73,7 @@ export function checkAskedDevice(): void {
       `TFJS_CUDA_NORM_DEVICE=${askedDevice} cannot be honoured (found: ${found}): ${reason}. ${fix}`,
     );
   }
-  if (found === 'composed') {
+  if (found === 'composed' && askedDevice !== 'composed') {
     warnOnce(`no native kernels, the ops are composed of plain tfjs ops: ${reason}`);
   } else if (!hasTensorFlow) {
     warnOnce(`tfjs-node does not load, tensors are on tfjs's backend cpu: ${reason}`);
