@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { makeContext } from './setup/context.mjs';
 import { setup } from './setup/index.mjs';
 import { makeLog } from './setup/log.mjs';
-import { counted, runStages } from './stages/run.mjs';
+import { counted, isAsked, runStages } from './stages/run.mjs';
 import { makeStages } from './stages/stages.mjs';
 
 const { values } = parseArgs({
@@ -21,13 +21,14 @@ if (values.list) {
     process.stdout.write(`${name}\n`);
   }
 } else {
-  const { problems } = await setup({ cuda: 'yes' });
+  const only = values.only.flatMap((list) => list.split(','));
+  const needsBuild = stages.some(({ name, built }) => built && isAsked(name, only));
+  const { problems } = await setup({ cuda: 'yes', packagesOnly: !needsBuild });
   // Each step that setup could not do is a failure of its own: stages that lack its result may not notice.
   const broken = problems.map((problem) => ({
     name: `bootstrap: ${problem.step}`,
     run: () => counted(0, 1, problem.why),
   }));
-  const only = values.only.flatMap((list) => list.split(','));
   process.exitCode = await runStages(
     [...broken, ...stages],
     only.length > 0 ? [...only, ...broken.map(({ name }) => name)] : [],

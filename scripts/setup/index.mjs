@@ -8,7 +8,7 @@ import { ensureTfjsNode } from './tfjs-node.mjs';
 
 /**
  * Brings a checkout or an installed package to where it can run: packages, CUDA compiler, tfjs-node, builds.
- * Options: `cuda` ('auto', 'yes', 'no'), `project`, `root`, `env`, `log`. Resolves to `{ problems, context, tfjsNode, cuda }`.
+ * Options: `cuda` ('auto', 'yes', 'no'), `packagesOnly`, `project`, `root`, `env`, `log`. Resolves to `{ problems, context, tfjsNode, cuda }`.
  */
 export async function setup(options = {}) {
   const context = makeContext({ ...options, log: options.log ?? makeLog() });
@@ -34,9 +34,9 @@ export async function setup(options = {}) {
   };
   if (context.checkout) {
     await attempt('packages', () => ensurePackages(context));
-    if (problems.length > 0) {
-      return finish({});
-    }
+  }
+  if (problems.length > 0 || options.packagesOnly) {
+    return finish({});
   }
   const cuda = await attempt('CUDA compiler', () => ensureCuda(context, options.cuda));
   const tfjsNode = await attempt('tfjs-node', () => ensureTfjsNode(context));

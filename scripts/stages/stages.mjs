@@ -44,11 +44,9 @@ export function makeStages(context) {
         bad.push(source.slice(root.length + 1));
       }
     }
-    return counted(
-      nativeSources(root).length - bad.length,
-      bad.length,
-      bad.length ? `npm run format would change ${bad.join(', ')}` : '',
-    );
+    return bad.length === 0
+      ? counted(1, 0)
+      : counted(0, 1, `npm run format would change ${bad.join(', ')}`);
   };
 
   const types = async () => {
@@ -144,23 +142,28 @@ export function makeStages(context) {
     return counted(counts.passed, code !== 0 ? Math.max(1, counts.failed) : counts.failed);
   };
 
-  const peers = async () => {
-    const { code, output } = await node([join(root, 'test/peers/run.mjs')]);
+  const doctor = async () => oneCheck(await node([join(root, 'scripts/cli.mjs'), 'doctor']));
+
+  const program = (path) => async () => {
+    const { code, output } = await node([join(root, path)]);
     return fromProgram(code, output);
   };
 
   const built = (name) => join(root, 'build/Release', `lib${name}.so`);
   const shipped = () =>
     existsSync(built('tfjs_cuda_norm')) ? built('tfjs_cuda_norm') : built('tfjs_cuda_norm_host');
+  // `built` stages need the native and TypeScript builds, the others the packages only.
   return [
     { name: 'lint', run: lint },
     { name: 'format', run: format },
     { name: 'types', run: types },
     { name: 'setup', run: setupTests },
-    { name: 'native', run: native },
-    ...DEVICES.map((device) => ({ name: `jest:${device}`, run: jest(device) })),
-    { name: 'python:shipped', run: python(shipped) },
-    { name: 'python:emulated', run: python(() => built('tfjs_cuda_norm_emulated')) },
-    { name: 'peers', run: peers },
+    { name: 'native', run: native, built: true },
+    { name: 'addon', run: program('test/native/addon.cjs'), built: true },
+    ...DEVICES.map((device) => ({ name: `jest:${device}`, run: jest(device), built: true })),
+    { name: 'python:shipped', run: python(shipped), built: true },
+    { name: 'python:emulated', run: python(() => built('tfjs_cuda_norm_emulated')), built: true },
+    { name: 'peers', run: program('test/peers/run.mjs'), built: true },
+    { name: 'doctor', run: doctor, built: true },
   ];
 }
