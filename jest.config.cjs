@@ -1,7 +1,7 @@
 // One jest process per device (TFJS_CUDA_NORM_DEVICE): TensorFlow, the addon and the op library load once
 // per process, so everything runs in this one worker.
 module.exports = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.cjs',
   roots: ['<rootDir>/test'],
   testMatch: ['**/{norms,golden,robustness,integration}/**/*.test.ts'],
   transform: {

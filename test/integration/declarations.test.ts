@@ -20,21 +20,17 @@ interface Sent {
 
 /** The calls of our ops that `body` makes on backend `tensorflow`. */
 function recordCalls(body: () => void): Sent[] {
-  const { binding } = nodeBackend();
+  const backend = nodeBackend();
   const sent: Sent[] = [];
-  const execute = binding.executeOp;
+  const execute = backend.executeMultipleOutputs;
   const spy = jest
-    .spyOn(binding, 'executeOp')
+    .spyOn(backend, 'executeMultipleOutputs')
     .mockImplementation((op, attributes, inputs, outputs) => {
       if (op.startsWith('Tfjs')) {
-        sent.push({
-          op,
-          attributes: attributes as Sent['attributes'],
-          inputs: inputs.length,
-          outputs,
-        });
+        const typed = attributes as Sent['attributes'];
+        sent.push({ op, attributes: typed, inputs: inputs.length, outputs });
       }
-      return execute.call(binding, op, attributes, inputs, outputs);
+      return execute.call(backend, op, attributes, inputs, outputs);
     });
   try {
     body();

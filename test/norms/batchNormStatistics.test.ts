@@ -8,7 +8,7 @@ import {
   runningStatistics,
   statistics,
 } from '../support/reference';
-import { tensor, withGradients } from '../support/tensors';
+import { disposeLayer, tensor, withGradients } from '../support/tensors';
 
 const shapes: [number[], number][] = [
   [[4, 3, 5, 6], -1],
@@ -129,7 +129,7 @@ describe('the batchNormalization layer', () => {
       const trained = layer.apply(x, { training: true }) as Tensor;
       expectClose('y', layer.apply(x, { training: false }) as Tensor, trained);
     });
-    layer.dispose();
+    disposeLayer(layer);
   });
 
   test('updates its moving statistics in training calls only', () => {
@@ -151,7 +151,7 @@ describe('the batchNormalization layer', () => {
       expectClose('moving_mean', layer.getWeights()[2]!, twice.mean, { scaled: 1e-6 });
       expectClose('moving_variance', layer.getWeights()[3]!, twice.variance, { scaled: 1e-6 });
     });
-    layer.dispose();
+    disposeLayer(layer);
   });
 
   test('is in inference mode when not trainable, as in Keras', () => {
@@ -166,7 +166,7 @@ describe('the batchNormalization layer', () => {
         x64.data.map((value) => value / Math.sqrt(1 + 1e-3)),
       );
     });
-    layer.dispose();
+    disposeLayer(layer);
   });
 
   test.each([

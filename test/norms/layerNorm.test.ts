@@ -11,6 +11,7 @@ import {
   commonBadArguments,
   EVERY_AFFINE_ARGUMENT,
 } from '../support/table';
+import { disposeLayer } from '../support/tensors';
 
 const ones = (...shape: number[]) => tf.ones(shape);
 const call = (x: unknown, options: object) => norm.ops.layerNorm(x as Tensor, options);
@@ -75,7 +76,7 @@ const layerNorm: Normalizer = {
     [
       'a layer on an undefined dimension',
       () => norm.layers.layerNormalization({ axis: [1, 2] }).build([null, null, 4]),
-      /axis.*undefined|undefined/i,
+      /axis 1 undefined/,
     ],
   ],
 };
@@ -92,7 +93,7 @@ describe('layerNorm', () => {
           layer.build(x.shape);
           layer.setWeights([gamma!, beta!]);
           const y = layer.apply(x) as Tensor;
-          layer.dispose();
+          disposeLayer(layer);
           return y;
         },
       );
@@ -106,6 +107,6 @@ describe('layerNorm', () => {
     layer.build([2, 3, 4, 5]);
     expect(axis).toEqual([3, 1]);
     expect(layer.getConfig().axis).toEqual([3, 1]);
-    layer.dispose();
+    disposeLayer(layer);
   });
 });

@@ -6,7 +6,7 @@ import { addon } from '../support/addon';
 import { asked } from '../support/askedDevice';
 import { everyOp } from '../support/everyOp';
 import { expectSameBits } from '../support/expectClose';
-import { memory } from '../support/tensors';
+import { disposeLayer, memory } from '../support/tensors';
 
 const describeEmulated = asked === 'emulated' ? describe : describe.skip;
 
@@ -68,7 +68,7 @@ describeEmulated('a batchNormalization layer whose op fails', () => {
       }
       layer.apply(x, { training: true });
     });
-    layer.dispose();
+    disposeLayer(layer);
   });
 });
 
@@ -87,6 +87,6 @@ describe('a batchNormalization layer given bad data', () => {
         expectSameBits(`weight ${i}`, w, weights[i]!);
       }
     });
-    layer.dispose();
+    disposeLayer(layer);
   });
 });

@@ -5,7 +5,7 @@ import { asked } from '../support/askedDevice';
 import { everyOp } from '../support/everyOp';
 import { expectClose, expectSameBits, values } from '../support/expectClose';
 import { batchPartition, givenStatistics } from '../support/reference';
-import { memory, tensor } from '../support/tensors';
+import { memory, onBackend, tensor } from '../support/tensors';
 
 const SHAPE = [4, 3, 5, 6];
 const FLT_MAX = 3.4028234663852886e38;
@@ -85,9 +85,7 @@ describe.each(everyOp)('$name', ({ name, op, reference, perSample }) => {
 
   test('takes a tensor made on another backend', async () => {
     const x64 = normal(SHAPE, 5);
-    await tf.setBackend('cpu');
-    const x = tensor(x64);
-    await tf.setBackend('tensorflow');
+    const x = await onBackend('cpu', () => tensor(x64));
     const y = op(x);
     expectClose('y', y, reference(x64.data, SHAPE));
     tf.dispose([x, y]);

@@ -1,6 +1,7 @@
 /** The native ops validate for themselves: raw calls with anything wrong fail as cleanly as ours. */
 import { tf } from '../../src';
 import { native } from '../support/askedDevice';
+import { expectSameBits } from '../support/expectClose';
 import { attributes, callRaw, executeOp, type RawOp, rawOps } from '../support/rawOp';
 import { memory } from '../support/tensors';
 
@@ -25,7 +26,8 @@ describeNative.each(rawOps)('$name', (raw) => {
   const statistics = Object.keys(raw.inputs).filter(
     (name) => name === 'moments' || name === 'mean_square',
   );
-  const says = (...words: string[]) => new RegExp([raw.name, ...words].join('[^]*'));
+  const says = (...words: string[]) =>
+    new RegExp([raw.name, ...words].map((word) => `(?=[^]*(${word}))`).join(''));
 
   test('runs with every attribute, and with none but those without a useful default', () => {
     tf.tidy(() => {
@@ -44,13 +46,14 @@ describeNative.each(rawOps)('$name', (raw) => {
     expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
   });
 
-  test.each(
-    statistics.flatMap((name) =>
-      [[0], [3], [3, 0], [2, 1, 6], [3, 5, 5], []].map((s) => [name, s] as const),
-    ),
-  )('%s of shape %j', (name, shape) => {
-    expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
-  });
+  if (statistics.length > 0)
+    test.each(
+      statistics.flatMap((name) =>
+        [[0], [3], [3, 0], [2, 1, 6], [3, 5, 5], []].map((s) => [name, s] as const),
+      ),
+    )('%s of shape %j', (name, shape) => {
+      expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
+    });
 
   if ('dy' in raw.inputs) {
     test.each([[[4, 3, 3, 5]], [[4, 3, 18]], [[0]]])('dy of shape %j', (dy) => {
@@ -99,21 +102,17 @@ describeNative.each(rawOps)('$name', (raw) => {
     );
   });
 
-  test('an unknown attribute', () => {
-    const unknown = [
-      ...attributes(raw.attributes),
-      { name: 'epsilom', type: 'float' as const, value: 1 },
-    ];
-    expectFailure(raw, /epsilom/, () =>
-      tf.tidy(() =>
-        executeOp(
-          raw.name,
-          unknown,
-          Object.values(raw.inputs).map((s) => tf.ones(s)),
-          raw.outputs,
-        ),
-      ),
-    );
+  test('an unknown attribute, which TensorFlow ignores', () => {
+    tf.tidy(() => {
+      const unknown = { name: 'epsilom', type: 'float' as const, value: 1 };
+      const inputs = Object.values(raw.inputs).map((s) => tf.ones(s));
+      const known = attributes(raw.attributes);
+      const want = executeOp(raw.name, known, inputs, raw.outputs);
+      const got = executeOp(raw.name, [...known, unknown], inputs, raw.outputs);
+      want.forEach((output, i) => {
+        expectSameBits(`output ${i}`, got[i]!, output);
+      });
+    });
   });
 
   test.each(['int32', 'bool'] as const)(`${first} of type %s`, (dtype) => {
@@ -131,19 +130,18 @@ describeNative.each(rawOps)('$name', (raw) => {
     );
   });
 
-  test('an input too few, and one too many', () => {
-    const shapes = Object.values(raw.inputs);
-    for (const wrong of [shapes.slice(1), [...shapes, [6]]]) {
-      expectFailure(raw, says(), () =>
-        tf.tidy(() =>
-          executeOp(
-            raw.name,
-            attributes(raw.attributes),
-            wrong.map((s) => tf.ones(s)),
-            raw.outputs,
-          ),
+  // One too many crashes TensorFlow 2.21 itself, whatever the op.
+  test('an input too few', () => {
+    const shapes = Object.values(raw.inputs).slice(1);
+    expectFailure(raw, /expected .*inputs?.*, got|do not match/, () =>
+      tf.tidy(() =>
+        executeOp(
+          raw.name,
+          attributes(raw.attributes),
+          shapes.map((s) => tf.ones(s)),
+          raw.outputs,
         ),
-      );
-    }
+      ),
+    );
   });
 });

@@ -11,7 +11,7 @@ import { describeMemory } from './checks/memory';
 import { describeTraining } from './checks/training';
 import type { Gradients, Options, Parameters, Partition } from './reference';
 
-export type Layer = ReturnType<typeof layers.dense>;
+export type Layer = layers.Layer;
 export type Model = LayersModel;
 
 export interface Case {
@@ -43,6 +43,7 @@ export interface LayerTable {
 
 export interface Normalizer {
   name: string;
+  /** The first has shape [3, 5, 4, 6] and the layer's usable arguments. */
   cases: Case[];
   epsilon: number;
   /** Default presence of gamma and beta in the layer. */

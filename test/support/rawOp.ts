@@ -12,9 +12,7 @@ export interface RawAttribute {
 }
 
 export interface NodeBackend {
-  binding: Record<(typeof CODES)[AttributeType], number> & {
-    executeOp(name: string, attributes: unknown[], inputs: number[], outputs: number): unknown;
-  };
+  binding: Record<(typeof CODES)[AttributeType], number>;
   executeMultipleOutputs(
     name: string,
     attributes: unknown[],

@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs';
+import type { layers, Tensor } from '@tensorflow/tfjs';
 import { norm, tf } from '../../src';
 import type { Array64 } from './arrays';
 
@@ -35,4 +35,22 @@ export function withGradients(
     const y = op(...inputs);
     return { y, grads: tf.grads(op)(inputs, dy) };
   });
+}
+
+/** Disposes the weights of a layer that is in no model; `layer.dispose()` refuses one that was never called. */
+export function disposeLayer(layer: layers.Layer): void {
+  for (const weight of layer.weights) weight.dispose();
+}
+
+/** Runs `body` on another backend, without what tfjs prints at its first use. */
+export async function onBackend<T>(name: string, body: () => T): Promise<T> {
+  const own = tf.getBackend();
+  const quiet = jest.spyOn(console, 'warn').mockImplementation(() => {});
+  try {
+    await tf.setBackend(name);
+    return body();
+  } finally {
+    quiet.mockRestore();
+    await tf.setBackend(own);
+  }
 }

@@ -2,6 +2,7 @@ import { tf } from '../../../src';
 import { type Normalizer, title } from '../describeNormalizer';
 import { expectClose } from '../expectClose';
 import { prepare, tensorsOf } from '../prepared';
+import { disposeLayer } from '../tensors';
 
 /** The op and the layer against the float64 reference. */
 export function describeForward(normalizer: Normalizer): void {
@@ -17,16 +18,21 @@ export function describeForward(normalizer: Normalizer): void {
       });
     });
 
+    // Layers without the arguments scale and center always or never have the parameter.
+    const { defaults } = normalizer.layer;
     const layerCases = normalizer.cases.filter(
-      (c) => !c.shape.includes(0) && (normalizer.center || c.center === false),
+      ({ shape, scale = true, center = true }) =>
+        !shape.includes(0) &&
+        ('scale' in defaults || scale === normalizer.scale) &&
+        ('center' in defaults || center === normalizer.center),
     );
     test.each(layerCases.map((c) => [title(c), c] as const))('layer %s', (_, c) => {
       const p = prepare(normalizer, c);
       const { scale = true, center = true } = c;
       const layer = normalizer.layer.create({
         ...p.options,
-        ...(scale ? {} : { scale }),
-        ...(center || !normalizer.center ? {} : { center }),
+        ...('scale' in defaults ? { scale } : {}),
+        ...('center' in defaults ? { center } : {}),
       });
       tf.tidy(() => {
         const { x, gamma, beta } = tensorsOf(p);
@@ -35,7 +41,7 @@ export function describeForward(normalizer: Normalizer): void {
         layer.setWeights([...parameters, ...layer.getWeights().slice(parameters.length)]);
         expectClose('y', layer.apply(x, { training: true }) as typeof x, p.reference.y);
       });
-      layer.dispose();
+      disposeLayer(layer);
     });
   });
 }
