@@ -32,7 +32,7 @@ const tool = join(libraryFolder, 'libnorm_nvtx_injection.so');
       const ranges = lines.filter((line) => line.startsWith('push '));
       expect(ranges).toEqual([
         'push tfjs-cuda-norm: TfjsGroupNorm x[2,3,6]',
-        'push tfjs-cuda-norm: TfjsGroupNormGrad dy[2,3,6]',
+        'push tfjs-cuda-norm: TfjsGroupNormGrad x[2,3,6]',
         'push tfjs-cuda-norm: TfjsLayerNorm x[2,3,6]',
         'push tfjs-cuda-norm: TfjsRmsNorm x[2,3,6]',
         'push tfjs-cuda-norm: TfjsBatchNorm x[2,3,6]',
