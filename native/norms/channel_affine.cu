@@ -1,4 +1,5 @@
-// Batch norm at inference on CUDA. One launch forward; backward one over the tensor and one over the channels.
+// Batch norm at inference on CUDA. One launch forward; backward one over the tensor and one over
+// the channels.
 #include "core/apply.cuh"
 #include "core/column_sums.cuh"
 #include "core/fill.cuh"
@@ -59,8 +60,9 @@ Status Run(const ChannelAffineForward& args, void*, void* stream) {
   if (args.view.size() == 0) return Ok();
   const View view = Joined(args.view);
   const bool vector = CanVectorize(view) && Aligned16(args.x, args.y);
-  const ChannelAffine affine = {view.channels, static_cast<float>(args.epsilon), args.mean,
-                                args.variance, args.gamma, args.beta};
+  const ChannelAffine affine = {view.channels, static_cast<float>(args.epsilon),
+                                args.mean,     args.variance,
+                                args.gamma,    args.beta};
   return LaunchApply(Tiling::Make(view, vector ? 4 : 1), args.x, affine, args.y, stream);
 }
 
@@ -85,8 +87,9 @@ Status Run(const ChannelAffineBackward& args, void* workspace, void* stream) {
   }
   const bool vector = CanVectorize(view) && Aligned16(args.dy, args.x, args.dx);
   const Tiling tiling = Tiling::Make(view, vector ? 4 : 1);
-  ChannelAffine affine = {view.channels, static_cast<float>(args.epsilon), args.mean,
-                          args.variance, args.gamma, nullptr};
+  ChannelAffine affine = {view.channels, static_cast<float>(args.epsilon),
+                          args.mean,     args.variance,
+                          args.gamma,    nullptr};
   if (!WantsParameters(args)) {
     affine.mean = nullptr;  // dx = a * dy: x is not needed
     return LaunchApply(tiling, args.dy, affine, args.dx, stream);
@@ -95,8 +98,7 @@ Status Run(const ChannelAffineBackward& args, void* workspace, void* stream) {
   GradPartials partials;
   partials.g0 = space.Take<float>(tiling.partials());
   partials.g1 = space.Take<float>(tiling.partials());
-  NORM_RETURN_IF_ERROR(
-      LaunchGradSums(tiling, args.dy, args.x, affine, partials, args.dx, stream));
+  NORM_RETURN_IF_ERROR(LaunchGradSums(tiling, args.dy, args.x, affine, partials, args.dx, stream));
   // [chunks, rows, channels]
   const ColumnTiling columns = ColumnTiling::Make(tiling.chunks * view.rows, view.channels);
   const ChannelGradients gradients = {args.gamma, args.variance, args.epsilon,  args.dgamma,

@@ -1,9 +1,8 @@
-// Forward of the row normalizers on CUDA: the row is read once and held in registers. Rows that no block can hold
-// take the road of row_norm_long.cu.
-#include "norms/row_norm.h"
-
+// Forward of the row normalizers on CUDA: the row is read once and held in registers. Rows that no
+// block can hold take the road of row_norm_long.cu.
 #include "core/row_lanes.cuh"
 #include "core/tiling.cuh"
+#include "norms/row_norm.h"
 #include "norms/row_norm_cuda.cuh"
 
 namespace tfjs_norm {
@@ -13,11 +12,14 @@ namespace {
 using ScalarLoads = LoadCounts<4, 16>;
 using VectorLoads = LoadCounts<2, 8, 16>;
 
-// Threads of a block and blocks per multiprocessor: the second leaves as many registers as the loads in flight need.
+// Threads of a block and blocks per multiprocessor: the second leaves as many registers as the
+// loads in flight need.
 template <int K>
 constexpr int kRowThreads = K > 8 ? kMaxRowThreads : kThreads;
 template <int K>
-constexpr int kRowBlocks = K > 8 ? 1 : K > 2 ? 3 : 4;
+constexpr int kRowBlocks = K > 8   ? 1
+                           : K > 2 ? 3
+                                   : 4;
 
 template <int V, int K>
 __global__ void NORM_LAUNCH_BOUNDS(kRowThreads<K>, kRowBlocks<K>)
@@ -114,15 +116,15 @@ RowTiling MakeTiling(const RowNormForward& args, bool vector) {
 }  // namespace
 
 size_t WorkspaceBytes(const RowNormForward& args) {
-  // Whether a row is long depends on the load width, which depends on pointers: sized for the worst.
+  // Whether a row is long depends on the load width, which depends on pointers: sized for the
+  // worst.
   const bool fits = MakeTiling(args, false).loads_per_lane != 0;
   return fits ? 0 : LongRowWorkspaceBytes(args);
 }
 
 Status Run(const RowNormForward& args, void* workspace, void* stream) {
   if (args.rows * args.columns == 0) return Ok();
-  const bool vector =
-      args.columns % 4 == 0 && Aligned16(args.x, args.y, args.gamma, args.beta);
+  const bool vector = args.columns % 4 == 0 && Aligned16(args.x, args.y, args.gamma, args.beta);
   const RowTiling tiling = MakeTiling(args, vector);
   if (tiling.loads_per_lane == 0) return RunLongRows(args, workspace, stream);
   const RowForwardArgs kernel_args = RowForwardArgs::Make(args);

@@ -1,5 +1,6 @@
-// Backward of the row normalizers on CUDA: blocks walk over rows, x and dy are read once, every block keeps its part
-// of dgamma and dbeta in registers, and a second launch sums the blocks' parts in a fixed order.
+// Backward of the row normalizers on CUDA: blocks walk over rows, x and dy are read once, every
+// block keeps its part of dgamma and dbeta in registers, and a second launch sums the blocks' parts
+// in a fixed order.
 #include "core/column_sums.cuh"
 #include "core/row_lanes.cuh"
 #include "core/tiling.cuh"
@@ -42,8 +43,8 @@ constexpr int kRowBlocks = K > 2 ? 1 : 3;
 
 template <int V, int K>
 __global__ void NORM_LAUNCH_BOUNDS(kRowThreads<K>, kRowBlocks<K>)
-    RowBackwardKernel(RowTiling tiling, RowBackwardArgs args, Lanes block_lanes,
-                      float* gamma_terms, float* beta_terms) {
+    RowBackwardKernel(RowTiling tiling, RowBackwardArgs args, Lanes block_lanes, float* gamma_terms,
+                      float* beta_terms) {
   SharedArena arena;
   RowSums row_sums(arena);
   ParameterTerms<V>* shared = arena.Take<ParameterTerms<V>>(static_cast<int>(blockDim.x));
@@ -139,8 +140,7 @@ Status LaunchRows(const RowTiling& tiling, const RowBackwardArgs& args, float* g
                   float* beta_terms, void* stream) {
   return Loads::template For<V>(tiling.loads_per_lane, [&](auto v, auto k) {
     const Lanes block_lanes = Lanes::Make(tiling.lanes, tiling.block_rows, true);
-    const size_t shared = RowSums::kSharedBytes +
-                          SharedBytes<ParameterTerms<V>>(tiling.threads);
+    const size_t shared = RowSums::kSharedBytes + SharedBytes<ParameterTerms<V>>(tiling.threads);
     const LaunchConfig config = {"RowBackward", dim3(BlocksFor(tiling)), dim3(tiling.threads),
                                  shared, stream};
     return Launch(config, RowBackwardKernel<decltype(v)::value, decltype(k)::value>, tiling, args,
@@ -186,10 +186,9 @@ Status Run(const RowNormBackward& args, void* workspace, void* stream) {
   float* gamma_terms = space.Take<float>(BlocksFor(tiling) * args.columns);
   float* beta_terms = space.Take<float>(BlocksFor(tiling) * args.columns);
   const RowBackwardArgs kernel_args = RowBackwardArgs::Make(args);
-  NORM_RETURN_IF_ERROR(vector ? (LaunchRows<VectorLoads, 4>(tiling, kernel_args, gamma_terms,
-                                                            beta_terms, stream))
-                              : (LaunchRows<ScalarLoads, 1>(tiling, kernel_args, gamma_terms,
-                                                            beta_terms, stream)));
+  NORM_RETURN_IF_ERROR(
+      vector ? (LaunchRows<VectorLoads, 4>(tiling, kernel_args, gamma_terms, beta_terms, stream))
+             : (LaunchRows<ScalarLoads, 1>(tiling, kernel_args, gamma_terms, beta_terms, stream)));
   if (!kernel_args.parameters) return Ok();
   return LaunchParameterSums(BlocksFor(tiling), args.columns, gamma_terms, beta_terms, args,
                              stream);

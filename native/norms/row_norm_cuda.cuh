@@ -48,7 +48,8 @@ struct RowForwardArgs : RowScale {
   float* statistics;
 
   static RowForwardArgs Make(const RowNormForward& args) {
-    return {RowScale::Make(args), args.rows, args.x, args.gamma, args.beta, args.y, args.statistics};
+    return {RowScale::Make(args), args.rows, args.x, args.gamma, args.beta, args.y,
+            args.statistics};
   }
 
   NORM_DEVICE void WriteStatistics(int64_t row, float hi, float lo, float variance) const {
@@ -80,7 +81,13 @@ struct RowBackwardArgs : RowScale {
   bool parameters;  // dgamma or dbeta is wanted
 
   static RowBackwardArgs Make(const RowNormBackward& args) {
-    return {RowScale::Make(args), args.rows, args.dy, args.x, args.gamma, args.statistics, args.dx,
+    return {RowScale::Make(args),
+            args.rows,
+            args.dy,
+            args.x,
+            args.gamma,
+            args.statistics,
+            args.dx,
             args.dgamma != nullptr || args.dbeta != nullptr};
   }
 
@@ -91,7 +98,8 @@ struct RowBackwardArgs : RowScale {
     const float variance = statistics[layer ? 2 * rows + row : row];
     c.rho = Rho(variance);
     const float scale = 1.0f / static_cast<float>(count);
-    // Outside the root d rho / d x has 1 / sqrt(ms) where the formula inside has rho; at ms = 0 there is no slope.
+    // Outside the root d rho / d x has 1 / sqrt(ms) where the formula inside has rho; at ms = 0
+    // there is no slope.
     if (epsilon_inside) {
       c.slope = scale;
     } else {

@@ -1,5 +1,5 @@
-// Forward of rows that no block can hold, on CUDA: partial moments of a row's chunks, then y, the row's blocks each
-// merging its partials. x is read twice.
+// Forward of rows that no block can hold, on CUDA: partial moments of a row's chunks, then y, the
+// row's blocks each merging its partials. x is read twice.
 #include "core/merge_moments.cuh"
 #include "core/workspace.h"
 #include "norms/row_norm_long.cuh"
@@ -28,7 +28,7 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 4)
     const int64_t chunk = tile - row * tiling.chunks;
     Deviations sum = {0.0, 0.0};
     chunks.Add(sum, row, thread, kThreads);
-    MergeLanes(Lanes(kOneColumn), sum, shared);
+    MergeLanes(OneRow(), sum, shared);
     sum = shared[0];
     __syncthreads();
     const double mean = chunks.Reference(row) + sum.first / chunks.values;

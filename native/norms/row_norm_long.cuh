@@ -30,7 +30,8 @@ struct LongTiling {
   int grid() const { return static_cast<int>(tiles < (1 << 30) ? tiles : (1 << 30)); }
 };
 
-constexpr Lanes kOneColumn = {1, kThreads, true, kThreads / 2};
+// All threads of the block are lanes of one row.
+NORM_DEVICE Lanes OneRow() { return {1, kThreads, true, kThreads / 2}; }
 
 // The larger of what f needs for the two load widths.
 template <class F>

@@ -1,5 +1,6 @@
-// Backward of rows that no block can hold, on CUDA: partial sums of a row's chunks, one small merge per row, dx with
-// every block's part of dgamma and dbeta, and the sum of the parts. x and dy are read twice.
+// Backward of rows that no block can hold, on CUDA: partial sums of a row's chunks, one small merge
+// per row, dx with every block's part of dgamma and dbeta, and the sum of the parts. x and dy are
+// read twice.
 #include "core/column_sums.cuh"
 #include "core/workspace.h"
 #include "norms/row_norm_long.cuh"
@@ -49,7 +50,7 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
       sum.first += static_cast<double>(gh);
       sum.second += static_cast<double>(ghx);
     }
-    MergeLanes(Lanes(kOneColumn), sum, shared);
+    MergeLanes(OneRow(), sum, shared);
     if (thread == 0) partials[tile] = sum;
   }
 }
@@ -66,7 +67,7 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
     for (int chunk = thread; chunk < tiling.chunks; chunk += kThreads) {
       sum.Merge(partials[row * tiling.chunks + chunk]);
     }
-    MergeLanes(Lanes(kOneColumn), sum, shared);
+    MergeLanes(OneRow(), sum, shared);
     if (thread == 0) {
       const RowCenter center = args.Center(row);
       slopes[2 * row] = args.layer ? static_cast<float>(sum.first * center.slope) : 0.0f;
@@ -143,18 +144,18 @@ Status RunBackward(const RowNormBackward& args, void* workspace, void* stream) {
   const size_t shared = SharedBytes<SumPair>(kThreads);
   const LaunchConfig sums = {"LongRowSums", dim3(work.tiling.grid()), dim3(kThreads), shared,
                              stream};
-  NORM_RETURN_IF_ERROR(
-      Launch(sums, LongRowSumsKernel<V>, work.tiling, kernel_args, work.partials));
+  NORM_RETURN_IF_ERROR(Launch(sums, LongRowSumsKernel<V>, work.tiling, kernel_args, work.partials));
   const int64_t merge_blocks = args.rows < (1 << 30) ? args.rows : (1 << 30);
   const LaunchConfig merge = {"LongRowMerge", dim3(static_cast<unsigned>(merge_blocks)),
                               dim3(kThreads), shared, stream};
   NORM_RETURN_IF_ERROR(Launch(merge, LongRowMergeKernel, work.tiling, kernel_args,
                               static_cast<const SumPair*>(work.partials), work.slopes));
-  const LaunchConfig dx = {"LongRowDx", dim3(static_cast<unsigned>(work.splits * work.column_tiles)),
+  const LaunchConfig dx = {"LongRowDx",
+                           dim3(static_cast<unsigned>(work.splits * work.column_tiles)),
                            dim3(kThreads), 0, stream};
-  NORM_RETURN_IF_ERROR(Launch(dx, LongRowDxKernel<V>, args.rows, args.columns, work.split_rows,
-                              work.column_tiles, kernel_args, static_cast<const float*>(work.slopes),
-                              work.gamma_terms, work.beta_terms));
+  NORM_RETURN_IF_ERROR(Launch(
+      dx, LongRowDxKernel<V>, args.rows, args.columns, work.split_rows, work.column_tiles,
+      kernel_args, static_cast<const float*>(work.slopes), work.gamma_terms, work.beta_terms));
   if (!kernel_args.parameters) return Ok();
   return LaunchParameterSums(work.splits, args.columns, work.gamma_terms, work.beta_terms, args,
                              stream);
@@ -169,8 +170,7 @@ size_t LongRowWorkspaceBytes(const RowNormBackward& args) {
 
 Status RunLongRows(const RowNormBackward& args, void* workspace, void* stream) {
   const bool vector = args.columns % 4 == 0 && Aligned16(args.dy, args.x, args.gamma, args.dx);
-  return vector ? RunBackward<4>(args, workspace, stream)
-                : RunBackward<1>(args, workspace, stream);
+  return vector ? RunBackward<4>(args, workspace, stream) : RunBackward<1>(args, workspace, stream);
 }
 
 }  // namespace cuda

@@ -1,10 +1,9 @@
 // Forward of the set normalizers on CUDA: moments, coefficients (this file's kernel), apply.
-#include "norms/set_norm.h"
-
 #include "core/apply.cuh"
 #include "core/fill.cuh"
 #include "core/merge_moments.cuh"
 #include "core/workspace.h"
+#include "norms/set_norm.h"
 
 namespace tfjs_norm {
 namespace cuda {
@@ -37,7 +36,8 @@ struct ForwardCoefficients {
 NORM_DEVICE void UpdateMoving(const SetTiling& tiling, const SetBlock& block,
                               const ForwardCoefficients& args) {
   const int bands = tiling.block_rows / tiling.rows_per_set;
-  for (int j = static_cast<int>(threadIdx.x); j < block.columns; j += static_cast<int>(blockDim.x)) {
+  for (int j = static_cast<int>(threadIdx.x); j < block.columns;
+       j += static_cast<int>(blockDim.x)) {
     const int64_t channel = block.first_column + j;
     double mean = args.moving_mean[channel];
     double variance = args.moving_variance[channel];
@@ -76,7 +76,8 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
           out.variance = sum.Variance(items);
           out.rho = 1.0 / sqrt(out.variance + args.epsilon);
         });
-    for (int j = static_cast<int>(threadIdx.x); j < block.pairs; j += static_cast<int>(blockDim.x)) {
+    for (int j = static_cast<int>(threadIdx.x); j < block.pairs;
+         j += static_cast<int>(blockDim.x)) {
       const int64_t pair = block.Pair(tiling, j);
       const int64_t channel = block.Channel(tiling, j);
       const SetStatistics set = args.statistics[block.SetOfPair(tiling, j)];
@@ -91,8 +92,8 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
 }
 
 Tiling MakeTiling(const SetNormForward& args) {
-  const bool vector = CanVectorize(args.view) &&
-                      Aligned16(args.x, args.y, args.moments.hi, args.moments.lo);
+  const bool vector =
+      CanVectorize(args.view) && Aligned16(args.x, args.y, args.moments.hi, args.moments.lo);
   return Tiling::Make(args.view, vector ? 4 : 1);
 }
 
@@ -108,8 +109,8 @@ struct ForwardWorkspace {
     partials.m2 = space.Take<float>(tiling.partials());
     a = space.Take<float>(tiling.pairs);
     b = space.Take<float>(tiling.pairs);
-    statistics = space.Take<SetStatistics>(args.view.pairs() / args.rows_per_set /
-                                           args.channels_per_set);
+    statistics =
+        space.Take<SetStatistics>(args.view.pairs() / args.rows_per_set / args.channels_per_set);
   }
 };
 

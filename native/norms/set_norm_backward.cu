@@ -1,5 +1,5 @@
-// Backward of the set normalizers on CUDA: gradient sums, coefficients (this file's kernel), dx and the sums over
-// the rows that make dgamma and dbeta.
+// Backward of the set normalizers on CUDA: gradient sums, coefficients (this file's kernel), dx and
+// the sums over the rows that make dgamma and dbeta.
 #include "core/fill.cuh"
 #include "core/grad_apply.cuh"
 #include "core/grad_sums.cuh"
@@ -111,7 +111,8 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
           out.p = rho * sum.g0 / args.values;
           out.q = rho * rho * (rho * (sum.g1 + (sum.mg0 - shift * sum.g0))) / args.values;
         });
-    for (int j = static_cast<int>(threadIdx.x); j < block.pairs; j += static_cast<int>(blockDim.x)) {
+    for (int j = static_cast<int>(threadIdx.x); j < block.pairs;
+         j += static_cast<int>(blockDim.x)) {
       const int64_t pair = block.Pair(tiling, j);
       const SetGradients set = args.sets[block.SetOfPair(tiling, j)];
       const double d = MeanOf(args.moments, pair) - set.mean;
@@ -165,8 +166,8 @@ size_t WorkspaceBytes(const SetNormBackward& args) {
 Status Run(const SetNormBackward& args, void* workspace, void* stream) {
   const View& view = args.view;
   if (view.size() == 0) {
-    return LaunchFill({{{args.dgamma, nullptr, view.channels}, {args.dbeta, nullptr, view.channels}}},
-                      stream);
+    return LaunchFill(
+        {{{args.dgamma, nullptr, view.channels}, {args.dbeta, nullptr, view.channels}}}, stream);
   }
   const Tiling tiling = MakeTiling(args);
   Workspace space(workspace);

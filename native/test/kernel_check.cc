@@ -1,5 +1,6 @@
-// The kernels against the double-precision reference, on the host, the emulated or the real GPU: seeded random shapes
-// and the awkward ones. Every output starts as NaN, every call runs twice and must give the same bits.
+// The kernels against the double-precision reference, on the host, the emulated or the real GPU:
+// seeded random shapes and the awkward ones. Every output starts as NaN, every call runs twice and
+// must give the same bits.
 //
 //   kernel_check [--device host|cuda|all] [--seed N] [--quick] [--json FILE]
 //
@@ -25,7 +26,8 @@ View MakeView(int64_t rows, int64_t positions, int64_t channels, bool channels_l
 
 std::vector<SetCase> AwkwardSets(bool quick) {
   std::vector<SetCase> cases;
-  const auto add = [&](View view, int64_t rows, int64_t channels, Data data = Data::kNormal, bool moving = false) {
+  const auto add = [&](View view, int64_t rows, int64_t channels, Data data = Data::kNormal,
+                       bool moving = false) {
     SetCase c;
     c.view = view;
     c.rows_per_set = rows;
@@ -37,7 +39,8 @@ std::vector<SetCase> AwkwardSets(bool quick) {
   for (const bool last : {true, false}) {
     const auto batch = [&](int64_t n, int64_t s, int64_t channels, Data data) {
       // Batch norm: channels last joins the samples into one row.
-      add(last ? MakeView(1, n * s, channels, true) : MakeView(n, s, channels, false), last ? 1 : n, 1, data, true);
+      add(last ? MakeView(1, n * s, channels, true) : MakeView(n, s, channels, false), last ? 1 : n,
+          1, data, true);
     };
     for (const Data data : {Data::kNormal, Data::kOffset, Data::kConstant}) {
       batch(4, 35, 12, data);
@@ -47,7 +50,7 @@ std::vector<SetCase> AwkwardSets(bool quick) {
     batch(1, 1, 5, Data::kNormal);
     batch(2, 4097, 3, Data::kOffset);
     batch(70, 9, 1, Data::kNormal);
-    add(MakeView(5, 1, 7, last), 1, 1);       // one value per statistic
+    add(MakeView(5, 1, 7, last), 1, 1);  // one value per statistic
     add(MakeView(1, 1, 8, last), 1, 1);
     add(MakeView(2, 1, 65537, last), 1, 65537);
     add(MakeView(2, 300, 30, last), 1, 30);
@@ -70,8 +73,9 @@ SetCase RandomSet(Random& random) {
   const int64_t channels_per_set = random.OneOf<int64_t>({1, 1, 1, 2, 3, 4, 10});
   const int64_t channels = channels_per_set * random.OneOf<int64_t>({1, 2, 3, 5, 7, 8, 16, 31});
   const int64_t rows_per_set = channels_per_set == 1 ? random.OneOf<int64_t>({1, 2, 5}) : 1;
-  c.view = MakeView(rows_per_set * random.Int(1, 4), random.OneOf<int64_t>({1, 2, 4, 9, 16, 49, 64, 225, 1001}),
-                    channels, random.Bool());
+  c.view =
+      MakeView(rows_per_set * random.Int(1, 4),
+               random.OneOf<int64_t>({1, 2, 4, 9, 16, 49, 64, 225, 1001}), channels, random.Bool());
   c.rows_per_set = rows_per_set;
   c.channels_per_set = channels_per_set;
   c.data = random.OneOf({Data::kNormal, Data::kNormal, Data::kOffset, Data::kConstant});
@@ -86,19 +90,22 @@ SetCase RandomSet(Random& random) {
 
 std::vector<RowCase> AwkwardRows(bool quick) {
   std::vector<RowCase> cases;
-  const auto add = [&](int64_t rows, int64_t columns, Data data = Data::kNormal, int64_t partial = 0) {
+  const auto add = [&](int64_t rows, int64_t columns, Data data = Data::kNormal,
+                       int64_t partial = 0) {
     for (const RowStatistic statistic : {RowStatistic::kLayer, RowStatistic::kRms}) {
       RowCase c;
       c.statistic = statistic;
       c.rows = rows;
       c.columns = columns;
-      // RMS norm of values around 1e4 is well conditioned and of constant size: nothing to find there.
+      // RMS norm of values around 1e4 is well conditioned and of constant size: nothing to find
+      // there.
       c.data = statistic == RowStatistic::kRms && data != Data::kNormal ? Data::kNormal : data;
       c.partial = statistic == RowStatistic::kRms ? partial : 0;
       cases.push_back(c);
     }
   };
-  for (const int64_t columns : {1, 2, 3, 4, 7, 16, 31, 96, 128, 129, 192, 260, 768, 1000, 1023, 1030}) {
+  for (const int64_t columns :
+       {1, 2, 3, 4, 7, 16, 31, 96, 128, 129, 192, 260, 768, 1000, 1023, 1030}) {
     add(9, columns);
     add(3, columns, Data::kOffset, (columns + 3) / 4);
   }
@@ -125,8 +132,9 @@ RowCase RandomRow(Random& random) {
   c.statistic = random.OneOf({RowStatistic::kLayer, RowStatistic::kRms});
   c.rows = random.Int(1, 40);
   c.columns = random.Bool() ? random.Int(1, 300) : 4 * random.Int(1, 400);
-  c.data = c.statistic == RowStatistic::kLayer ? random.OneOf({Data::kNormal, Data::kOffset, Data::kConstant})
-                                               : Data::kNormal;
+  c.data = c.statistic == RowStatistic::kLayer
+               ? random.OneOf({Data::kNormal, Data::kOffset, Data::kConstant})
+               : Data::kNormal;
   c.gamma = random.Bool();
   c.beta = random.Bool();
   c.epsilon_inside = random.Bool();
@@ -177,7 +185,9 @@ bool Parse(int count, char** arguments, Options* options) {
 int Main(int count, char** arguments) {
   Options options;
   if (!Parse(count, arguments, &options)) {
-    std::fprintf(stderr, "usage: kernel_check [--device host|cuda|all] [--seed N] [--quick] [--json FILE]\n");
+    std::fprintf(
+        stderr,
+        "usage: kernel_check [--device host|cuda|all] [--seed N] [--quick] [--json FILE]\n");
     return 2;
   }
   Checks checks;
