@@ -24,7 +24,6 @@ struct ForwardCoefficients {
   float* a;
   float* b;
   double epsilon;
-  bool single;  // one value per statistic
   const float* moving_mean;
   const float* moving_variance;
   float* new_moving_mean;
@@ -81,7 +80,7 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
       const int64_t pair = block.Pair(tiling, j);
       const int64_t channel = block.Channel(tiling, j);
       const SetStatistics set = args.statistics[block.SetOfPair(tiling, j)];
-      const double a = args.single ? 0.0 : (args.gamma ? args.gamma[channel] : 1.0) * set.rho;
+      const double a = (args.gamma ? args.gamma[channel] : 1.0) * set.rho;
       const double beta = args.beta ? args.beta[channel] : 0.0;
       args.a[pair] = static_cast<float>(a);
       args.b[pair] = static_cast<float>(fma(a, MeanOf(args.moments, pair) - set.mean, beta));
@@ -155,7 +154,6 @@ Status Run(const SetNormForward& args, void* workspace, void* stream) {
   c.a = work.a;
   c.b = work.b;
   c.epsilon = args.epsilon;
-  c.single = values == 1;
   c.moving_mean = args.moving_mean;
   c.moving_variance = args.moving_variance;
   c.new_moving_mean = args.new_moving_mean;
