@@ -32,6 +32,22 @@ void ApplyTile(const Tiles& tiles, const Tile& tile, const float* x, const Affin
   }
 }
 
+// `sums` is [2, C].
+void SumTile(const Tiles& tiles, const Tile& tile, const float* dy, const float* x,
+             const float* center, double* sums) {
+  double* products = sums + tiles.view.channels;
+  if (tiles.view.channels_last) {
+    const int64_t at = tiles.offset(tile);
+    Simd().column_sums(tiles.columns(tile), dy + at, x + at, center + tile.channel,
+                       sums + tile.channel, products + tile.channel);
+    return;
+  }
+  for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
+    const int64_t at = tiles.offset(tile, c);
+    Simd().line_sums(tile.positions, dy + at, x + at, center[c], sums + c, products + c);
+  }
+}
+
 // Rows in blocks, positions in pieces; a block's rows are summed in order into [block, piece, C].
 struct SumPlan {
   Tiles tiles;
@@ -97,25 +113,19 @@ void SumPerChannel(const View& of, const float* dy, const float* x, const float*
     std::fill_n(part, 2 * channels, 0.0);
     for (int64_t row = first_row; row < end_row; ++row) {
       for (int64_t t = 0; t < tiles.channel_tiles; ++t) {
-        const Tile tile =
-            tiles[(row * tiles.channel_tiles + t) * tiles.pieces + task % tiles.pieces];
-        const int64_t end_channel = tile.channel + tile.channels;
-        if (view.channels_last) {
-          const int64_t at = tiles.offset(tile);
-          Simd().column_sums(tiles.columns(tile), dy + at, x + at, center + tile.channel,
-                             now + tile.channel, now + channels + tile.channel);
-        } else {
-          for (int64_t c = tile.channel; c < end_channel; ++c) {
-            const int64_t at = tiles.offset(tile, c);
-            Simd().line_sums(tile.positions, dy + at, x + at, center[c], now + c,
-                             now + channels + c);
+        Tile tile = tiles[(row * tiles.channel_tiles + t) * tiles.pieces + task % tiles.pieces];
+        // A cacheful at a time, for dy is read twice.
+        const int64_t end = tile.position + tile.positions;
+        const int64_t step = std::max<int64_t>(1, kTileElements / tile.channels);
+        for (; tile.position < end; tile.position += step) {
+          tile.positions = std::min(step, end - tile.position);
+          SumTile(tiles, tile, dy, x, center, now);
+          for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
+            part[c] += now[c];
+            part[channels + c] += now[channels + c];
           }
+          ApplyTile(tiles, tile, dy, to_dx, dx, stream);
         }
-        for (int64_t c = tile.channel; c < end_channel; ++c) {
-          part[c] += now[c];
-          part[channels + c] += now[channels + c];
-        }
-        ApplyTile(tiles, tile, dy, to_dx, dx, stream);
       }
     }
   });

@@ -17,7 +17,8 @@ namespace {
 constexpr int64_t kPieceColumns = 32 * 1024;
 // Rows whose statistics are taken before the first of them is written.
 constexpr int64_t kMaxBatch = 64;
-constexpr int64_t kBatchElements = 8 * 1024;
+constexpr int64_t kForwardBatch = 1 * 1024;  // elements: x in the first-level cache
+constexpr int64_t kBackwardBatch = 16 * 1024;  // x and dy in the second
 // Long rows: elements that stay in the shared cache between the two readings.
 constexpr int64_t kGroupElements = 1 << 20;
 
@@ -28,12 +29,12 @@ struct Cut {
   int64_t batch;      // rows
   int64_t statistic;  // columns that enter the statistic
 
-  explicit Cut(const Args& args) {
+  Cut(const Args& args, int64_t resident) {
     pieces = CeilDiv(args.columns, kPieceColumns);
     columns = CeilDiv(CeilDiv(args.columns, pieces), kMaxColumns) * kMaxColumns;
     if (pieces == 1) columns = args.columns;
     pieces = CeilDiv(args.columns, columns);
-    const int64_t elements = pieces == 1 ? kBatchElements : kGroupElements;
+    const int64_t elements = pieces == 1 ? resident : kGroupElements;
     batch = std::clamp<int64_t>(elements / args.columns, 1, kMaxBatch);
     if (batch >= 4) batch -= batch % 4;
     statistic = args.statistic == RowStatistic::kRms && args.partial ? args.partial : args.columns;
@@ -281,20 +282,20 @@ void BackwardLongRows(const RowNormBackward& args, const Cut<RowNormBackward>& c
 
 size_t WorkspaceBytes(const RowNormForward& args) {
   if (args.rows * args.columns == 0) return 0;
-  const Cut<RowNormForward> cut(args);
+  const Cut<RowNormForward> cut(args, kForwardBatch);
   return cut.pieces > 1 ? static_cast<size_t>(cut.batch * cut.pieces) * sizeof(Pair) : 0;
 }
 
 size_t WorkspaceBytes(const RowNormBackward& args) {
   if (args.rows * args.columns == 0) return 0;
   Workspace workspace;
-  Gradients(args, Cut<RowNormBackward>(args), &workspace);
+  Gradients(args, Cut<RowNormBackward>(args, kBackwardBatch), &workspace);
   return workspace.bytes();
 }
 
 Status Run(const RowNormForward& args, void* workspace) {
   if (args.rows * args.columns == 0) return Ok();
-  const Cut<RowNormForward> cut(args);
+  const Cut<RowNormForward> cut(args, kForwardBatch);
   if (cut.pieces > 1) {
     ForwardLongRows(args, cut, static_cast<Pair*>(workspace));
     return Ok();
@@ -324,7 +325,7 @@ Status Run(const RowNormBackward& args, void* workspace) {
     }
     return Ok();
   }
-  const Cut<RowNormBackward> cut(args);
+  const Cut<RowNormBackward> cut(args, kBackwardBatch);
   Workspace arena(workspace);
   const Gradients gradients(args, cut, &arena);
   const int64_t sums = gradients.blocks * args.columns;

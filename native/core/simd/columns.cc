@@ -49,19 +49,24 @@ void MergeReplicas(const double* sums, int64_t channels, int64_t fold, double* o
   }
 }
 
-// Positions per visit of a channel vector: enough to hide the latency of loading and storing its sums.
-constexpr int kTogether = 8;
+// Positions per visit of a channel vector: enough to hide the latency of loading and storing its sums, and
+// no more memory streams than the processor follows.
+constexpr int kMomentsTogether = 8;
+constexpr int kSumsTogether = 4;
 
-// Fetches the next kTogether positions while these are summed: in the order of memory where they are
+// Fetches the next group of positions while this one is summed: in the order of memory where they are
 // contiguous, for a walk that jumps from position to position defeats the processor's own prefetching.
+template <int kPositions>
 class Ahead {
  public:
   Ahead(int64_t width, int64_t stride)
-      : start_(kTogether * stride),
-        per_channel_(width == stride ? kTogether : 1),
+      : start_(kPositions * stride),
+        per_channel_(width == stride ? kPositions : 1),
         per_position_(width == stride ? kLanes : stride) {}
-  void Fetch(const float* group, int64_t c, int position) const {
-    __builtin_prefetch(group + start_ + c * per_channel_ + position * per_position_);
+  void Fetch(const float* group, int64_t c) const {
+    for (int u = 0; u < kPositions; ++u) {
+      __builtin_prefetch(group + start_ + c * per_channel_ + u * per_position_);
+    }
   }
 
  private:
@@ -87,10 +92,10 @@ inline void MomentsStep(const float* x, int64_t stride, const float* shift, int6
 template <int kPositions>
 inline void MomentsOf(const float* x, int64_t width, int64_t stride, const float* shift,
                       double* sum, double* square) {
-  const Ahead ahead(width, stride);
+  const Ahead<kPositions> ahead(width, stride);
   int64_t c = 0;
   for (; c + kLanes <= width; c += kLanes) {
-    for (int u = 0; u < kPositions; ++u) ahead.Fetch(x, c, u);
+    ahead.Fetch(x, c);
     MomentsStep<kPositions, false>(x + c, stride, shift + c, 0, sum + c, square + c);
   }
   if (c < width) {
@@ -119,13 +124,11 @@ inline void SumsStep(const float* dy, const float* x, int64_t stride, const floa
 template <int kPositions>
 inline void SumsOf(const float* dy, const float* x, int64_t width, int64_t stride,
                    const float* center, double* sum_g, double* sum_gx) {
-  const Ahead ahead(width, stride);
+  const Ahead<kPositions> ahead(width, stride);
   int64_t c = 0;
   for (; c + kLanes <= width; c += kLanes) {
-    for (int u = 0; u < kPositions; ++u) {
-      ahead.Fetch(dy, c, u);
-      ahead.Fetch(x, c, u);
-    }
+    ahead.Fetch(dy, c);
+    ahead.Fetch(x, c);
     SumsStep<kPositions, false>(dy + c, x + c, stride, center + c, 0, sum_g + c, sum_gx + c);
   }
   if (c < width) {
@@ -142,8 +145,8 @@ void ColumnMoments(const Columns& block, const float* x, const float* shift, dou
   for (int64_t c = 0; c < folded.width + kLanes; ++c) sums[c] = squares[c] = 0;
   const float* k = Replicate(shift, block.channels, folded.fold, storage);
   int64_t s = 0;
-  for (; s + kTogether <= folded.positions; s += kTogether) {
-    MomentsOf<kTogether>(x + s * folded.stride, folded.width, folded.stride, k, sums, squares);
+  for (; s + kMomentsTogether <= folded.positions; s += kMomentsTogether) {
+    MomentsOf<kMomentsTogether>(x + s * folded.stride, folded.width, folded.stride, k, sums, squares);
   }
   for (; s < folded.positions; ++s) {
     MomentsOf<1>(x + s * folded.stride, folded.width, folded.stride, k, sums, squares);
@@ -164,9 +167,9 @@ void ColumnSums(const Columns& block, const float* dy, const float* x, const flo
   for (int64_t c = 0; c < folded.width + kLanes; ++c) sums[c] = products[c] = 0;
   const float* k = Replicate(center, block.channels, folded.fold, storage);
   int64_t s = 0;
-  for (; s + kTogether <= folded.positions; s += kTogether) {
+  for (; s + kSumsTogether <= folded.positions; s += kSumsTogether) {
     const int64_t at = s * folded.stride;
-    SumsOf<kTogether>(dy + at, x + at, folded.width, folded.stride, k, sums, products);
+    SumsOf<kSumsTogether>(dy + at, x + at, folded.width, folded.stride, k, sums, products);
   }
   for (; s < folded.positions; ++s) {
     const int64_t at = s * folded.stride;
