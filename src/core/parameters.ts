@@ -3,7 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-node';
 import { tf } from '../tensorflow';
 import type { Fail } from './errors';
 import type { Attributes, AttributeType, Inputs } from './kernels';
-import { toOptional } from './tensors';
+import { toParameter } from './tensors';
 
 /** The attributes that say which of the two there are. */
 export const AFFINE_ATTRIBUTES: Record<string, AttributeType> = { scale: 'bool', center: 'bool' };
@@ -26,11 +26,15 @@ export function toAffine(
   { gamma, beta }: { gamma?: unknown; beta?: unknown },
   shape: number[],
 ): Affine {
+  // One empty tensor stands for both: making one costs as much as a small op.
+  let empty: Tensor | undefined;
+  const parameter = (name: string, value: unknown): Tensor => {
+    if (value != null) return toParameter(fail, name, value, shape);
+    empty ??= tf.tensor1d([], 'float32');
+    return empty;
+  };
   return {
-    inputs: {
-      gamma: toOptional(fail, 'gamma', gamma, shape),
-      beta: toOptional(fail, 'beta', beta, shape),
-    },
+    inputs: { gamma: parameter('gamma', gamma), beta: parameter('beta', beta) },
     attributes: { scale: gamma != null, center: beta != null },
   };
 }

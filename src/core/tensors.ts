@@ -44,13 +44,6 @@ export function toParameter(fail: Fail, argument: string, value: unknown, shape:
   return tensor;
 }
 
-/** A parameter, or the empty tensor that stands for none. */
-export function toOptional(fail: Fail, argument: string, value: unknown, shape: number[]): Tensor {
-  return value === undefined || value === null
-    ? tf.tensor1d([], 'float32')
-    : toParameter(fail, argument, value, shape);
-}
-
 /** Runs `body` on x with `axes` moved to the end, and moves them back. */
 export function withTrailing(x: Tensor, axes: number[], body: (x: Tensor) => Tensor): Tensor {
   const first = x.rank - axes.length;
