@@ -20,7 +20,8 @@ struct MomentSum {
     for (int w = 0; w < W; ++w) {
       const float delta = other.mean[w] - mean[w];
       mean[w] = fmaf(delta, weight, mean[w]);
-      m2[w] += fmaf(delta * delta, cross, other.m2[w]);
+      // In this order an infinite square of a huge spread cannot meet a weight of 0.
+      m2[w] += fmaf(delta * cross, delta, other.m2[w]);
     }
     count += other.count;
   }

@@ -1,6 +1,5 @@
-// Backward of rows that no block can hold, on CUDA: partial sums of a row's chunks, one small merge
-// per row, dx with every block's part of dgamma and dbeta, and the sum of the parts. x and dy are
-// read twice.
+// Backward of rows that no block can hold, on CUDA: partial sums of a row's chunks, dx with every
+// block's part of dgamma and dbeta, and the sum of the parts. x and dy are read twice.
 #include "core/column_sums.cuh"
 #include "core/workspace.h"
 #include "norms/row_norm_long.cuh"
@@ -8,6 +7,9 @@
 namespace tfjs_norm {
 namespace cuda {
 namespace {
+
+constexpr int kWarp = 32;
+constexpr int kSlopeRows = 32;  // rows whose slopes a block holds at a time
 
 template <int V>
 __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
@@ -55,23 +57,25 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
   }
 }
 
-// slopes[row] = from_mean, from_scale of RowCenter.
-__global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
-    LongRowMergeKernel(LongTiling tiling, RowBackwardArgs args, const SumPair* partials,
-                       float* slopes) {
-  SharedArena arena;
-  SumPair* shared = arena.Take<SumPair>(kThreads);
-  const int thread = static_cast<int>(threadIdx.x);
-  for (int64_t row = blockIdx.x; row < tiling.rows; row += gridDim.x) {
+// The slopes (from_mean, from_scale of RowCenter) of `count` rows from `first_row` on, into shared
+// memory: a warp merges a row's chunks, in an order that depends on their number only.
+NORM_DEVICE void MergeSlopes(const LongTiling& tiling, const RowBackwardArgs& args,
+                             const SumPair* partials, int64_t first_row, int count, float* slopes) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  for (int r = static_cast<int>(threadIdx.x) / kWarp; r < count; r += kThreads / kWarp) {
+    const int64_t row = first_row + r;
     SumPair sum = {0.0, 0.0};
-    for (int chunk = thread; chunk < tiling.chunks; chunk += kThreads) {
+    for (int chunk = lane; chunk < tiling.chunks; chunk += kWarp) {
       sum.Merge(partials[row * tiling.chunks + chunk]);
     }
-    MergeLanes(OneRow(), sum, shared);
-    if (thread == 0) {
+    for (int half = kWarp / 2; half > 0; half >>= 1) {
+      sum.first += __shfl_xor_sync(0xffffffffu, sum.first, half);
+      sum.second += __shfl_xor_sync(0xffffffffu, sum.second, half);
+    }
+    if (lane == 0) {
       const RowCenter center = args.Center(row);
-      slopes[2 * row] = args.layer ? static_cast<float>(sum.first * center.slope) : 0.0f;
-      slopes[2 * row + 1] = static_cast<float>(sum.second * center.slope);
+      slopes[2 * r] = args.layer ? static_cast<float>(sum.first * center.slope) : 0.0f;
+      slopes[2 * r + 1] = static_cast<float>(sum.second * center.slope);
     }
   }
 }
@@ -79,36 +83,42 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
 // A block owns kThreads * V columns of `split_rows` rows.
 template <int V>
 __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
-    LongRowDxKernel(int64_t rows, int64_t columns, int64_t split_rows, int column_tiles,
-                    RowBackwardArgs args, const float* slopes, float* gamma_terms,
-                    float* beta_terms) {
+    LongRowDxKernel(LongTiling tiling, int64_t split_rows, int column_tiles, RowBackwardArgs args,
+                    const SumPair* partials, float* gamma_terms, float* beta_terms) {
+  SharedArena arena;
+  float* slopes = arena.Take<float>(2 * kSlopeRows);
+  const int64_t columns = tiling.columns;
   const int64_t split = blockIdx.x / column_tiles;
   const int64_t column =
       ((blockIdx.x - split * column_tiles) * kThreads + static_cast<int64_t>(threadIdx.x)) * V;
-  if (column >= columns) return;
+  const bool inside = column < columns;
   const int64_t first = split * split_rows;
-  const int64_t end = first + split_rows < rows ? first + split_rows : rows;
-  const Vec<V> gamma = LoadOr<V>(args.gamma, column, 1.0f);
+  const int64_t end = first + split_rows < tiling.rows ? first + split_rows : tiling.rows;
+  const Vec<V> gamma = inside ? LoadOr<V>(args.gamma, column, 1.0f) : Vec<V>{};
   Vec<V> dgamma = {};
   Vec<V> dbeta = {};
-  for (int64_t row = first; row < end; ++row) {
-    const int64_t at = row * columns + column;
-    Vec<V> dy = LoadStreaming<V>(args.dy + at);
-    const Vec<V> x = LoadStreaming<V>(args.x + at);
-    const RowCenter center = args.Center(row);
-    const float from_mean = slopes[2 * row];
-    const float from_scale = slopes[2 * row + 1];
-    NORM_UNROLL
-    for (int v = 0; v < V; ++v) {
-      const float xhat = center.Normalize(x.v[v]);
-      const float scale = column + v < args.count ? from_scale : 0.0f;
-      dgamma.v[v] = fmaf(dy.v[v], xhat, dgamma.v[v]);
-      dbeta.v[v] += dy.v[v];
-      dy.v[v] = center.rho * fmaf(-xhat, scale, gamma.v[v] * dy.v[v] - from_mean);
+  for (int64_t base = first; base < end; base += kSlopeRows) {
+    const int count = static_cast<int>(end - base < kSlopeRows ? end - base : kSlopeRows);
+    MergeSlopes(tiling, args, partials, base, count, slopes);
+    __syncthreads();
+    for (int r = 0; inside && r < count; ++r) {
+      const int64_t at = (base + r) * columns + column;
+      Vec<V> dy = LoadStreaming<V>(args.dy + at);
+      const Vec<V> x = LoadStreaming<V>(args.x + at);
+      const RowCenter center = args.Center(base + r);
+      NORM_UNROLL
+      for (int v = 0; v < V; ++v) {
+        const float xhat = center.Normalize(x.v[v]);
+        const float scale = column + v < args.count ? slopes[2 * r + 1] : 0.0f;
+        dgamma.v[v] = fmaf(dy.v[v], xhat, dgamma.v[v]);
+        dbeta.v[v] += dy.v[v];
+        dy.v[v] = center.rho * fmaf(-xhat, scale, gamma.v[v] * dy.v[v] - slopes[2 * r]);
+      }
+      StoreStreaming<V>(args.dx + at, dy);
     }
-    StoreStreaming<V>(args.dx + at, dy);
+    __syncthreads();
   }
-  if (args.parameters) {
+  if (args.parameters && inside) {
     Store<V>(gamma_terms + split * columns + column, dgamma);
     Store<V>(beta_terms + split * columns + column, dbeta);
   }
@@ -120,7 +130,6 @@ struct LongBackwardWorkspace {
   int64_t split_rows;
   int64_t splits;
   SumPair* partials;
-  float* slopes;
   float* gamma_terms;
   float* beta_terms;
 
@@ -130,7 +139,6 @@ struct LongBackwardWorkspace {
     split_rows = CeilDivide(args.rows * column_tiles, Tiling::kTargetTiles);
     splits = CeilDivide(args.rows, split_rows);
     partials = space.Take<SumPair>(tiling.tiles);
-    slopes = space.Take<float>(2 * args.rows);
     gamma_terms = space.Take<float>(splits * args.columns);
     beta_terms = space.Take<float>(splits * args.columns);
   }
@@ -145,17 +153,13 @@ Status RunBackward(const RowNormBackward& args, void* workspace, void* stream) {
   const LaunchConfig sums = {"LongRowSums", dim3(work.tiling.grid()), dim3(kThreads), shared,
                              stream};
   NORM_RETURN_IF_ERROR(Launch(sums, LongRowSumsKernel<V>, work.tiling, kernel_args, work.partials));
-  const int64_t merge_blocks = args.rows < (1 << 30) ? args.rows : (1 << 30);
-  const LaunchConfig merge = {"LongRowMerge", dim3(static_cast<unsigned>(merge_blocks)),
-                              dim3(kThreads), shared, stream};
-  NORM_RETURN_IF_ERROR(Launch(merge, LongRowMergeKernel, work.tiling, kernel_args,
-                              static_cast<const SumPair*>(work.partials), work.slopes));
   const LaunchConfig dx = {"LongRowDx",
                            dim3(static_cast<unsigned>(work.splits * work.column_tiles)),
-                           dim3(kThreads), 0, stream};
-  NORM_RETURN_IF_ERROR(Launch(
-      dx, LongRowDxKernel<V>, args.rows, args.columns, work.split_rows, work.column_tiles,
-      kernel_args, static_cast<const float*>(work.slopes), work.gamma_terms, work.beta_terms));
+                           dim3(kThreads), SharedBytes<float>(2 * kSlopeRows), stream};
+  NORM_RETURN_IF_ERROR(Launch(dx, LongRowDxKernel<V>, work.tiling, work.split_rows,
+                              work.column_tiles, kernel_args,
+                              static_cast<const SumPair*>(work.partials), work.gamma_terms,
+                              work.beta_terms));
   if (!kernel_args.parameters) return Ok();
   return LaunchParameterSums(work.splits, args.columns, work.gamma_terms, work.beta_terms, args,
                              stream);
