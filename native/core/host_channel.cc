@@ -19,8 +19,8 @@ Affine At(const Affine& affine, int64_t channel) {
   return {affine.center + channel, affine.a + channel, affine.b + channel};
 }
 
-void ApplyTile(const Tiles& tiles, const Tile& tile, const float* x, const Affine& affine,
-               float* y, bool stream) {
+void ApplyTile(const Tiles& tiles, const Tile& tile, const float* x, const Affine& affine, float* y,
+               bool stream) {
   if (tiles.view.channels_last) {
     const int64_t at = tiles.offset(tile);
     Simd().column_apply(tiles.columns(tile), x + at, At(affine, tile.channel), y + at, stream);
@@ -91,8 +91,7 @@ size_t SumPerChannelWorkspaceBytes(const View& of) {
 }
 
 void SumPerChannel(const View& of, const float* dy, const float* x, const float* center,
-                   const Affine& to_dx, float* dx, double* sum_g, double* sum_gx,
-                   void* workspace) {
+                   const Affine& to_dx, float* dx, double* sum_g, double* sum_gx, void* workspace) {
   const View view = Normalized(of);
   const int64_t channels = view.channels;
   std::fill_n(sum_g, channels, 0.0);
@@ -103,8 +102,7 @@ void SumPerChannel(const View& of, const float* dy, const float* x, const float*
   const bool stream = view.size() >= kStreamElements;
   Workspace arena(workspace);
   double* parts = arena.Take<double>(2 * plan.parts() * channels);
-  double* slots =
-      arena.Take<double>(2 * channels * std::min<int64_t>(ThreadCount(), plan.parts()));
+  double* slots = arena.Take<double>(2 * channels * std::min<int64_t>(ThreadCount(), plan.parts()));
   ParallelFor(plan.parts(), view.size(), [&](int64_t task, int slot) {
     const int64_t first_row = task / tiles.pieces * plan.rows_in_block;
     const int64_t end_row = std::min(first_row + plan.rows_in_block, view.rows);

@@ -34,8 +34,7 @@ Grid::Grid(const View& of, const Coupling& coupling) : view(Normalized(of)) {
 
   const int64_t unit_elements = unit_pairs() * view.positions;
   const int64_t threads = ThreadCount();
-  whole_units = unit_elements < kInlineElements || tasks() >= 4 * threads ||
-                tasks() % threads == 0;
+  whole_units = unit_elements < kInlineElements || tasks() >= 4 * threads || tasks() % threads == 0;
 }
 
 int64_t Grid::max_pieces() const {

@@ -1,4 +1,5 @@
-// How the host pipeline cuts a View into units, and a unit into tiles. A pure function of the shape.
+// How the host pipeline cuts a View into units, and a unit into tiles. A pure function of the
+// shape.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +15,8 @@ namespace host {
 constexpr int64_t kTileElements = 16 * 1024;
 // Parts of one sum, and of a call: bounds the workspace, and feeds as many threads.
 constexpr int64_t kMaxParts = 64;
-// Outputs from here on bypass the caches: they would not fit, and their lines need not be read first.
+// Outputs from here on bypass the caches: they would not fit, and their lines need not be read
+// first.
 constexpr int64_t kStreamElements = 4 << 20;
 
 inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -71,9 +73,7 @@ struct Tiles {
     return tile;
   }
 
-  Columns columns(const Tile& tile) const {
-    return {tile.positions, tile.channels, view.channels};
-  }
+  Columns columns(const Tile& tile) const { return {tile.positions, tile.channels, view.channels}; }
   // The tile's first element; channels first: that of its channel c.
   int64_t offset(const Tile& tile) const {
     return (tile.row * view.positions + tile.position) * view.channels + tile.channel;
@@ -86,18 +86,19 @@ struct Tiles {
   }
 };
 
-// Units in tasks: a task does its units one after the other, so that sums over the rows have one order.
+// Units in tasks: a task does its units one after the other, so that sums over the rows have one
+// order.
 struct Grid {
   View view;
   int64_t unit_rows = 1;
   int64_t unit_channels = 1;
   int64_t row_units = 1;
   int64_t channel_units = 1;
-  int64_t row_blocks = 1;       // of rows_in_block units each
+  int64_t row_blocks = 1;  // of rows_in_block units each
   int64_t rows_in_block = 1;
-  int64_t channel_blocks = 1;   // of channels_in_block units each
+  int64_t channel_blocks = 1;  // of channels_in_block units each
   int64_t channels_in_block = 1;
-  bool whole_units = true;      // a task per thread, else the threads share one unit after the other
+  bool whole_units = true;  // a task per thread, else the threads share one unit after the other
 
   Grid(const View& of, const Coupling& coupling);
 

@@ -1,13 +1,16 @@
 // Moments -> coefficients -> apply on the host, for every normalizer over a View.
 //
-//   forward    per-(row, channel) mean m and biased variance v over the positions; the method turns those
+//   forward    per-(row, channel) mean m and biased variance v over the positions; the method turns
+//   those
 //              of a unit into A and B; y = A * (x - m) + B
-//   backward   G0 = sum dy, G1 = sum dy * (x - m); the method turns those of a unit into p, q, t and adds
+//   backward   G0 = sum dy, G1 = sum dy * (x - m); the method turns those of a unit into p, q, t
+//   and adds
 //              to the parameter gradients; dx = p * dy + q * (x - m) + t
 //
-// A unit is the smallest block of rows and channels that the method can handle on its own. Units that fit
-// are done whole by one thread, so that the second pass finds its data in the cache; a large unit is
-// split over all threads. Every sum is cut by shape alone: results do not depend on the threads.
+// A unit is the smallest block of rows and channels that the method can handle on its own. Units
+// that fit are done whole by one thread, so that the second pass finds its data in the cache; a
+// large unit is split over all threads. Every sum is cut by shape alone: results do not depend on
+// the threads.
 #pragma once
 
 #include <cstddef>

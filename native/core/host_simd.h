@@ -1,8 +1,8 @@
 // The vectorised inner loops of the host kernels. The files in simd/ folders are compiled once per
 // instruction set into tables of functions; Simd() is the best table this processor runs.
 //
-// Plain structs only: a function defined here would be compiled with several instruction sets, and the
-// linker would keep any one of them.
+// Plain structs only: a function defined here would be compiled with several instruction sets, and
+// the linker would keep any one of them.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,8 @@ struct RowForwardBlock {
   const float* gamma;  // may be null
   const float* beta;   // may be null
   float* y;
-  const float* center;  // per row, as are the others: y = gamma * (scale * (x - center) + offset) + beta
+  const float*
+      center;  // per row, as are the others: y = gamma * (scale * (x - center) + offset) + beta
   const float* scale;
   const float* offset;
   bool stream;

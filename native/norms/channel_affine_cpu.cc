@@ -79,8 +79,8 @@ Status Run(const ChannelAffineBackward& args, void* workspace) {
     ApplyPerChannel(args.view, args.dy, to_dx, args.dx);
     return Ok();
   }
-  SumPerChannel(args.view, args.dy, args.x, args.mean, to_dx, args.dx, arrays.sum_g,
-                arrays.sum_gx, arrays.sums);
+  SumPerChannel(args.view, args.dy, args.x, args.mean, to_dx, args.dx, arrays.sum_g, arrays.sum_gx,
+                arrays.sums);
   for (int64_t c = 0; c < args.view.channels; ++c) {
     const double rho = Rho(args, c);
     const double gamma = Gamma(args, c);

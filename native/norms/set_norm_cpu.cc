@@ -21,7 +21,8 @@ struct Set {
   double rho;
 };
 
-// `mean` and `variance` give those of a pair of the unit. Pairs have equal counts, so means of means.
+// `mean` and `variance` give those of a pair of the unit. Pairs have equal counts, so means of
+// means.
 template <typename Mean, typename Variance>
 Set Merge(const Unit& set, double epsilon, Mean mean, Variance variance) {
   if (set.pairs() == 1) {

@@ -1,7 +1,9 @@
-// Micro-bench of the host kernels: each op as a multiple of one pass that reads a tensor and writes another
-// (what x.add(0) does), in one process, best of many runs. Usage: host_bench [milliseconds per figure]
+// Micro-bench of the host kernels: each op as a multiple of one pass that reads a tensor and writes
+// another (what x.add(0) does), in one process, best of many runs. Usage: host_bench [milliseconds
+// per figure]
 //
-// Outputs are reused from run to run, as TensorFlow's allocator does; "fresh" maps new pages every time.
+// Outputs are reused from run to run, as TensorFlow's allocator does; "fresh" maps new pages every
+// time.
 #include <sys/mman.h>
 #include <time.h>
 
@@ -41,9 +43,11 @@ double Best(const std::function<void()>& run) {
 
 float* Aligned(int64_t size) {
   void* data = nullptr;
-  if (posix_memalign(&data, 256, static_cast<size_t>(size) * sizeof(float) + 256) != 0) std::abort();
+  if (posix_memalign(&data, 256, static_cast<size_t>(size) * sizeof(float) + 256) != 0)
+    std::abort();
   float* values = static_cast<float*>(data);
-  for (int64_t i = 0; i < size; ++i) values[i] = static_cast<float>((i * 2654435761u >> 7) % 1000) * 0.01f;
+  for (int64_t i = 0; i < size; ++i)
+    values[i] = static_cast<float>((i * 2654435761u >> 7) % 1000) * 0.01f;
   return values;
 }
 
@@ -77,15 +81,16 @@ double Time(const Args& args) {
 }
 
 struct Buffers {
-  float *x, *dy, *y, *gamma, *beta, *moments, *mean, *variance, *new_mean, *new_variance, *dgamma, *dbeta;
+  float *x, *dy, *y, *gamma, *beta, *moments, *mean, *variance, *new_mean, *new_variance, *dgamma,
+      *dbeta;
 };
 
 void Shape(int64_t n, int64_t s, int64_t c, const Buffers& b) {
   const int64_t size = n * s * c;
   const double add = Best([&] { AddZero(size, b.x, b.y); });
-  std::printf("\n[%ld,%ld,%ld] %.0f KB: add %.1f us, into fresh pages %.1f us\n", static_cast<long>(n),
-              static_cast<long>(s), static_cast<long>(c), static_cast<double>(size) * 4 / 1024, add,
-              FreshAdd(size, b.x));
+  std::printf("\n[%ld,%ld,%ld] %.0f KB: add %.1f us, into fresh pages %.1f us\n",
+              static_cast<long>(n), static_cast<long>(s), static_cast<long>(c),
+              static_cast<double>(size) * 4 / 1024, add, FreshAdd(size, b.x));
   const auto print = [&](const char* name, double forward, double backward) {
     std::printf("  %-22s forward %9.1f us %6.2fx", name, forward, forward / add);
     if (backward > 0) std::printf("   backward %9.1f us %6.2fx", backward, backward / add);
@@ -118,7 +123,8 @@ void Shape(int64_t n, int64_t s, int64_t c, const Buffers& b) {
     const double forward = Time(f);
     print(layer ? "layer" : "rms", forward, Time(g));
   }
-  const auto set = [&](const char* name, const View& view, int64_t rows_per_set, int64_t channels_per_set) {
+  const auto set = [&](const char* name, const View& view, int64_t rows_per_set,
+                       int64_t channels_per_set) {
     SetNormForward f;
     f.view = view;
     f.rows_per_set = rows_per_set;
@@ -160,8 +166,9 @@ void Shape(int64_t n, int64_t s, int64_t c, const Buffers& b) {
   for (const bool last : {true, false}) {
     const View view = {last ? 1 : n, last ? n * s : s, c, last};
     const ChannelAffineForward f = {view, 1e-3, b.x, b.gamma, b.beta, b.mean, b.variance, b.y};
-    const ChannelAffineBackward g = {view,   1e-3,     b.dy,    b.x,        b.gamma,        b.mean, b.variance,
-                                     b.y,    b.dgamma, b.dbeta, b.new_mean, b.new_variance};
+    const ChannelAffineBackward g = {view,     1e-3,    b.dy,       b.x,
+                                     b.gamma,  b.mean,  b.variance, b.y,
+                                     b.dgamma, b.dbeta, b.new_mean, b.new_variance};
     const double forward = Time(f);
     print(last ? "batch inference" : "batch inference, NCHW", forward, Time(g));
   }
@@ -181,7 +188,8 @@ int main(int argc, char** argv) {
   b.dy = Aligned(kSize);
   b.y = Aligned(kSize);
   b.moments = Aligned(3 * 16 * 56 * 56);
-  for (float** p : {&b.gamma, &b.beta, &b.mean, &b.variance, &b.new_mean, &b.new_variance, &b.dgamma, &b.dbeta}) {
+  for (float** p : {&b.gamma, &b.beta, &b.mean, &b.variance, &b.new_mean, &b.new_variance,
+                    &b.dgamma, &b.dbeta}) {
     *p = Aligned(1 << 16);
   }
   std::printf("%d threads, %s\n", alone ? 1 : host::ThreadCount(), host::Simd().name);

@@ -1,5 +1,5 @@
-// What the host tests share: random cases of the set and row normalizers with all their arrays, run in a
-// poisoned workspace and compared with the reference.
+// What the host tests share: random cases of the set and row normalizers with all their arrays, run
+// in a poisoned workspace and compared with the reference.
 #pragma once
 
 #include <algorithm>
@@ -37,11 +37,12 @@ inline int64_t Uniform(int64_t low, int64_t high) {
 }
 inline bool Coin() { return Uniform(0, 1) == 1; }
 
-// An array that starts `shift` floats past an aligned address and ends where the memory ends, so that a
-// read or write past it is seen by the sanitizers; poisoned with NaN until written.
+// An array that starts `shift` floats past an aligned address and ends where the memory ends, so
+// that a read or write past it is seen by the sanitizers; poisoned with NaN until written.
 class Array {
  public:
-  explicit Array(int64_t size = 0, int64_t shift = 0) : shift_(shift), values_(size + shift, kUnset) {}
+  explicit Array(int64_t size = 0, int64_t shift = 0)
+      : shift_(shift), values_(size + shift, kUnset) {}
   float* data() { return values_.data() + shift_; }
   const float* data() const { return values_.data() + shift_; }
   int64_t size() const { return static_cast<int64_t>(values_.size()) - shift_; }
@@ -49,7 +50,8 @@ class Array {
   float operator[](int64_t i) const { return values_[i + shift_]; }
   bool SameBits(const Array& other) const {
     return size() == other.size() &&
-           std::memcmp(data(), other.data(), static_cast<size_t>(size()) * sizeof(float)) == 0;
+           (size() == 0 ||
+            std::memcmp(data(), other.data(), static_cast<size_t>(size()) * sizeof(float)) == 0);
   }
 
  private:
@@ -136,9 +138,9 @@ struct SetCase {
 
   std::string name() const {
     return "set [" + std::to_string(view.rows) + "," + std::to_string(view.positions) + "," +
-           std::to_string(view.channels) + "] " + (view.channels_last ? "last" : "first") + " sets " +
-           std::to_string(rows_per_set) + "x" + std::to_string(channels_per_set) + " " + data.name +
-           " on " + host::Simd().name;
+           std::to_string(view.channels) + "] " + (view.channels_last ? "last" : "first") +
+           " sets " + std::to_string(rows_per_set) + "x" + std::to_string(channels_per_set) + " " +
+           data.name + " on " + host::Simd().name;
   }
 };
 

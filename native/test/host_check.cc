@@ -1,5 +1,5 @@
-// Host kernels against the double-precision reference, on every instruction set this machine runs: random
-// shapes, both layouts, unaligned arrays, and shapes for each way through the grid.
+// Host kernels against the double-precision reference, on every instruction set this machine runs:
+// random shapes, both layouts, unaligned arrays, and shapes for each way through the grid.
 #include <vector>
 
 #include "test/host_cases.h"
@@ -45,11 +45,12 @@ void CheckAffine(const View& view, const Data& data, bool with_gamma, bool gradi
   for (int64_t c = 0; c < view.channels; ++c) variance[c] = std::fabs(variance[c]);
   Array y(view.size(), 1), dx(view.size());
   Array dgamma(view.channels), dbeta(view.channels), dmean(view.channels), dvariance(view.channels);
-  ChannelAffineForward forward{view, 1e-3, x.data(), with_gamma ? gamma.data() : nullptr,
-                               beta.data(), mean.data(), variance.data(), y.data()};
-  ChannelAffineBackward backward{view, 1e-3, dy.data(), x.data(), forward.gamma, mean.data(),
-                                 variance.data(), dx.data(), dgamma.data(), dbeta.data(),
-                                 dmean.data(), dvariance.data()};
+  ChannelAffineForward forward{
+      view,        1e-3,        x.data(),        with_gamma ? gamma.data() : nullptr,
+      beta.data(), mean.data(), variance.data(), y.data()};
+  ChannelAffineBackward backward{view,          1e-3,         dy.data(),       x.data(),
+                                 forward.gamma, mean.data(),  variance.data(), dx.data(),
+                                 dgamma.data(), dbeta.data(), dmean.data(),    dvariance.data()};
   if (!gradients) backward.dgamma = backward.dbeta = backward.dmean = backward.dvariance = nullptr;
   RunOn(forward);
   RunOn(backward);
@@ -69,7 +70,8 @@ double LargestTerm(const RowRun& run) {
   for (int64_t r = 0; r < run.forward.rows; ++r) {
     const double rho = reference::StatisticsOfRow(run.forward, r).rho;
     for (int64_t c = 0; c < run.forward.columns; ++c) {
-      const double term = reference::At(run.forward.gamma, c, 1) * run.dy[r * run.forward.columns + c];
+      const double term =
+          reference::At(run.forward.gamma, c, 1) * run.dy[r * run.forward.columns + c];
       largest = std::max(largest, std::fabs(rho * term));
     }
   }
@@ -137,7 +139,8 @@ RowCase RandomRow() {
   return c;
 }
 
-// Shapes that take each way through the grid: shared units, many channels, long lines, few big rows.
+// Shapes that take each way through the grid: shared units, many channels, long lines, few big
+// rows.
 std::vector<SetCase> LargeSets() {
   std::vector<SetCase> cases;
   const auto add = [&](const View& view, int64_t rows_per_set, int64_t channels_per_set,
@@ -167,8 +170,8 @@ std::vector<SetCase> LargeSets() {
 
 std::vector<RowCase> LargeRows() {
   std::vector<RowCase> cases;
-  for (const auto& [rows, columns] :
-       std::initializer_list<std::pair<int64_t, int64_t>>{{3, 70001}, {40, 40000}, {3000, 48}, {1, 65537}}) {
+  for (const auto& [rows, columns] : std::initializer_list<std::pair<int64_t, int64_t>>{
+           {3, 70001}, {40, 40000}, {3000, 48}, {1, 65537}}) {
     RowCase c;
     c.rows = rows;
     c.columns = columns;

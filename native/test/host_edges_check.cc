@@ -1,5 +1,6 @@
-// Host kernels at the edges (one value per statistic, zero variance, NaN, infinity, huge values, nothing at
-// all), and the promise of the same bits for any number of threads and from several callers at once.
+// Host kernels at the edges (one value per statistic, zero variance, NaN, infinity, huge values,
+// nothing at all), and the promise of the same bits for any number of threads and from several
+// callers at once.
 #include <array>
 #include <memory>
 #include <thread>
@@ -47,9 +48,11 @@ void CheckEdges() {
   flat.data = kData[2];
   RowRun level(flat);
   level.Go();
-  for (int64_t i = 0; i < level.y.size(); ++i) EXPECT(TheChecks(), level.y[i] == level.beta[i % 1001]);
+  for (int64_t i = 0; i < level.y.size(); ++i)
+    EXPECT(TheChecks(), level.y[i] == level.beta[i % 1001]);
   // NaN and infinity stay in their own statistic.
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     SetCase c;
     c.view = MakeView(3, 50, 16, true);
     c.channels_per_set = 4;
@@ -67,7 +70,8 @@ void CheckEdges() {
     RowRun rows(r);
     rows.x[4 * 40 + 3] = bad;
     rows.Go();
-    for (int64_t i = 0; i < rows.y.size(); ++i) EXPECT(TheChecks(), std::isfinite(rows.y[i]) != (i / 40 == 4));
+    for (int64_t i = 0; i < rows.y.size(); ++i)
+      EXPECT(TheChecks(), std::isfinite(rows.y[i]) != (i / 40 == 4));
   }
   // Squares that float32 cannot hold.
   SetCase huge;
@@ -87,7 +91,8 @@ void CheckEdges() {
     ExpectNear(rows.y, reference::Run(rows.forward).y, "row 1e30 y");
   }
   // Nothing at all.
-  for (const View& view : {MakeView(0, 4, 3, true), MakeView(2, 0, 3, true), MakeView(2, 4, 0, false)}) {
+  for (const View& view :
+       {MakeView(0, 4, 3, true), MakeView(2, 0, 3, true), MakeView(2, 4, 0, false)}) {
     SetCase c;
     c.view = view;
     c.rows_per_set = view.rows;
@@ -111,7 +116,6 @@ void CheckEdges() {
     }
   }
 }
-
 
 template <typename Run>
 void ExpectEqual(const Run& run, const Run& first, const std::string& what) {

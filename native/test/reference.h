@@ -1,5 +1,5 @@
-// The definitions of set_norm.h and row_norm.h, word for word in double precision: the oracle of the
-// native tests. Everything is recomputed from the inputs; saved statistics are not read.
+// The definitions of set_norm.h and row_norm.h, word for word in double precision: the oracle of
+// the native tests. Everything is recomputed from the inputs; saved statistics are not read.
 #pragma once
 
 #include <cmath>
@@ -142,8 +142,8 @@ inline Backward Run(const SetNormBackward& args) {
     });
     ForEachOfSet(args, first_row, first_channel, [&](int64_t i, int64_t, int64_t c) {
       const double xhat = rho * (args.x[i] - set.mean);
-      out.dx[i] = rho * (At(args.gamma, c, 1) * args.dy[i] - sum_g / set.count -
-                         xhat * sum_gx / set.count);
+      out.dx[i] =
+          rho * (At(args.gamma, c, 1) * args.dy[i] - sum_g / set.count - xhat * sum_gx / set.count);
     });
   });
   return out;
@@ -217,8 +217,8 @@ RowStatistics StatisticsOfRow(const Args& args, int64_t row) {
   for (int64_t c = 0; c < out.k; ++c) out.variance += static_cast<double>(x[c]) * x[c];
   out.variance /= static_cast<double>(out.k);
   const double root = std::sqrt(out.variance);
-  out.rho = args.epsilon_inside ? 1 / std::sqrt(out.variance + args.epsilon)
-                                : 1 / (root + args.epsilon);
+  out.rho =
+      args.epsilon_inside ? 1 / std::sqrt(out.variance + args.epsilon) : 1 / (root + args.epsilon);
   out.slope = args.epsilon_inside ? out.rho * out.rho : (root > 0 ? out.rho / root : 0);
   return out;
 }
@@ -232,8 +232,7 @@ inline RowForward Run(const RowNormForward& args) {
     out.variance.push_back(row.variance);
     for (int64_t c = 0; c < args.columns; ++c) {
       const int64_t i = r * args.columns + c;
-      out.y[i] =
-          At(args.gamma, c, 1) * row.rho * (args.x[i] - row.mean) + At(args.beta, c, 0);
+      out.y[i] = At(args.gamma, c, 1) * row.rho * (args.x[i] - row.mean) + At(args.beta, c, 0);
     }
   }
   return out;

@@ -1,7 +1,8 @@
-// Channels-last kernels of core/host_simd.h: vectors run along the channels, sums run down the positions.
+// Channels-last kernels of core/host_simd.h: vectors run along the channels, sums run down the
+// positions.
 //
-// A tensor with few channels is read as one with `fold` times as many and as many times fewer positions,
-// so that vectors are full; the replicas of a channel are merged at the end, in order.
+// A tensor with few channels is read as one with `fold` times as many and as many times fewer
+// positions, so that vectors are full; the replicas of a channel are merged at the end, in order.
 #include "core/host_simd.h"
 #include "core/simd/vector.h"
 
@@ -49,13 +50,14 @@ void MergeReplicas(const double* sums, int64_t channels, int64_t fold, double* o
   }
 }
 
-// Positions per visit of a channel vector: enough to hide the latency of loading and storing its sums, and
-// no more memory streams than the processor follows.
+// Positions per visit of a channel vector: enough to hide the latency of loading and storing its
+// sums, and no more memory streams than the processor follows.
 constexpr int kMomentsTogether = 8;
 constexpr int kSumsTogether = 4;
 
-// Fetches the next group of positions while this one is summed: in the order of memory where they are
-// contiguous, for a walk that jumps from position to position defeats the processor's own prefetching.
+// Fetches the next group of positions while this one is summed: in the order of memory where they
+// are contiguous, for a walk that jumps from position to position defeats the processor's own
+// prefetching.
 template <int kPositions>
 class Ahead {
  public:
@@ -146,7 +148,8 @@ void ColumnMoments(const Columns& block, const float* x, const float* shift, dou
   const float* k = Replicate(shift, block.channels, folded.fold, storage);
   int64_t s = 0;
   for (; s + kMomentsTogether <= folded.positions; s += kMomentsTogether) {
-    MomentsOf<kMomentsTogether>(x + s * folded.stride, folded.width, folded.stride, k, sums, squares);
+    MomentsOf<kMomentsTogether>(x + s * folded.stride, folded.width, folded.stride, k, sums,
+                                squares);
   }
   for (; s < folded.positions; ++s) {
     MomentsOf<1>(x + s * folded.stride, folded.width, folded.stride, k, sums, squares);
@@ -183,8 +186,8 @@ void ColumnSums(const Columns& block, const float* dy, const float* x, const flo
   MergeReplicas(products, block.channels, folded.fold, sum_gx);
 }
 
-// The maps go through memory in order, one position after the other: sharing the loads of the coefficients
-// between positions costs more in the memory than it saves.
+// The maps go through memory in order, one position after the other: sharing the loads of the
+// coefficients between positions costs more in the memory than it saves.
 template <bool kStream>
 inline void ApplyTo(const float* x, int64_t width, const Affine& by, float* y) {
   int64_t c = 0;

@@ -70,7 +70,8 @@ void LineSums(int64_t count, const float* dy, const float* x, float center, doub
 
 // The values before the first vector boundary of y; a streamed line starts there.
 int64_t Head(const float* y, int64_t count) {
-  const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(y) / sizeof(float)) % kLanes;
+  const int64_t past =
+      static_cast<int64_t>(reinterpret_cast<uintptr_t>(y) / sizeof(float)) % kLanes;
   const int64_t head = past == 0 ? 0 : kLanes - past;
   return head < count ? head : count;
 }
@@ -91,8 +92,7 @@ void ApplyAll(int64_t count, const float* x, const Affine& by, float* y) {
 }
 
 template <bool kStream>
-void ApplyGradAll(int64_t count, const float* dy, const float* x, const GradAffine& by,
-                  float* dx) {
+void ApplyGradAll(int64_t count, const float* dy, const float* x, const GradAffine& by, float* dx) {
   const float center = *by.center, p = *by.p, q = *by.q, t = *by.t;
   const Float wide_center = Fill(center), wide_p = Fill(p), wide_q = Fill(q), wide_t = Fill(t);
   int64_t i = 0;

@@ -1,6 +1,6 @@
 // Vectors of the instruction set this file is compiled for (NORM_SIMD: base, avx2 or avx512).
-// Everything lives in namespace NORM_SIMD, and nothing from std is instantiated here: an inline function
-// shared by objects of different instruction sets would be linked once, with any of them.
+// Everything lives in namespace NORM_SIMD, and nothing from std is instantiated here: an inline
+// function shared by objects of different instruction sets would be linked once, with any of them.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
-// Row kernels of core/host_simd.h: layer and RMS norm. A row is in the nearest cache while these run.
+// Row kernels of core/host_simd.h: layer and RMS norm. A row is in the nearest cache while these
+// run.
 //
-// Sums are float32 in many short chains, merged in double; where float32 overflows or underflows they are
-// taken again in double.
+// Sums are float32 in many short chains, merged in double; where float32 overflows or underflows
+// they are taken again in double.
 #include "core/host_simd.h"
 #include "core/simd/vector.h"
 
@@ -21,7 +22,8 @@ struct Sums {
   double second = 0;
 };
 
-// Adds terms(i, first, second) over all i < count: `vector` works on kLanes values from i, `scalar` on one.
+// Adds terms(i, first, second) over all i < count: `vector` works on kLanes values from i, `scalar`
+// on one.
 template <bool kSecond, typename VectorTerms, typename ScalarTerms>
 inline Sums SumOver(int64_t count, VectorTerms vector, ScalarTerms scalar) {
   Sums total;
@@ -239,9 +241,11 @@ void BackwardAll(const RowBackwardBlock& block) {
   for (int64_t row = 0; row < block.rows;) {
     const int64_t rows = row + kTogether <= block.rows ? kTogether : 1;
     if (block.dgamma) {
-      rows == 1 ? AddParameterGradients<1>(block, row) : AddParameterGradients<kTogether>(block, row);
+      rows == 1 ? AddParameterGradients<1>(block, row)
+                : AddParameterGradients<kTogether>(block, row);
     }
-    for (const int64_t end = row + rows; row < end; ++row) InputGradient<kGamma, kStream>(block, row);
+    for (const int64_t end = row + rows; row < end; ++row)
+      InputGradient<kGamma, kStream>(block, row);
   }
   if (kStream) StreamFence();
 }

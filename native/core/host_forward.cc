@@ -1,0 +1,125 @@
+// The forward half of host_pipeline.h.
+#include "core/host_pipeline.h"
+#include "core/host_plan.h"
+
+namespace tfjs_norm {
+namespace host {
+namespace {
+
+class Forward {
+ public:
+  Forward(const Plan& plan, const float* x, const Moments& moments, float* y,
+          const ForwardMethod& method)
+      : plan_(plan),
+        view_(plan.grid.view),
+        x_(x),
+        moments_(moments),
+        y_(y),
+        method_(method),
+        stream_(view_.size() >= kStreamElements) {}
+
+  void RunUnit(const Unit& unit, int slot) {
+    const Scratch& scratch = plan_.slots[slot];
+    const bool parallel = !plan_.grid.whole_units;
+    const Tiles tiles = plan_.grid.tiles(unit);
+    ForEachTile(tiles, parallel, false, [&](const Tile& tile) { Sum(tiles, tile, scratch); });
+    MergePieces(tiles.pieces, unit.pairs(), scratch.first);
+    MergePieces(tiles.pieces, unit.pairs(), scratch.second);
+    Finish(unit, scratch);
+    ForwardStep step;
+    step.mean = scratch.first;
+    step.variance = scratch.second;
+    step.a_ = scratch.coefficients[0];
+    step.b_ = scratch.coefficients[1];
+    method_(unit, step);
+    // Backwards: what was read last is in the cache still.
+    ForEachTile(tiles, parallel, true, [&](const Tile& tile) { Apply(tiles, tile, scratch); });
+  }
+
+ private:
+  void Sum(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {
+    const int64_t pairs = tiles.unit.pairs();
+    double* sum = scratch.first + tile.piece * pairs;
+    double* square = scratch.second + tile.piece * pairs;
+    if (view_.channels_last) {
+      const int64_t pair = tiles.unit.at(tile.row, tile.channel);
+      Simd().column_moments(tiles.columns(tile), x_ + tiles.offset(tile),
+                            x_ + tiles.row_start(tile), sum + pair, square + pair);
+      return;
+    }
+    for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
+      const int64_t pair = tiles.unit.at(tile.row, c);
+      const float* line = x_ + tiles.offset(tile, c);
+      Simd().line_moments(tile.positions, line, line[-tile.position], sum + pair, square + pair);
+    }
+  }
+
+  // Sums about the first position -> mean and variance, saved as float32 too.
+  void Finish(const Unit& unit, const Scratch& scratch) const {
+    const double scale = 1.0 / static_cast<double>(view_.positions);
+    for (int64_t r = unit.row; r < unit.row + unit.rows; ++r) {
+      for (int64_t c = unit.channel; c < unit.channel + unit.channels; ++c) {
+        const int64_t pair = unit.at(r, c);
+        const int64_t saved = r * view_.channels + c;
+        const double shift = x_[view_.channels_last ? r * view_.positions * view_.channels + c
+                                                    : saved * view_.positions];
+        const double rest = scratch.first[pair] * scale;
+        const double variance = scratch.second[pair] * scale - rest * rest;
+        const double mean = shift + rest;
+        scratch.first[pair] = mean;
+        scratch.second[pair] = variance < 0 ? 0 : variance;
+        const float hi = static_cast<float>(mean);
+        moments_.hi[saved] = hi;
+        moments_.lo[saved] = static_cast<float>(mean - hi);
+        moments_.variance[saved] = static_cast<float>(scratch.second[pair]);
+      }
+    }
+  }
+
+  void Apply(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {
+    const auto affine = [&](int64_t c) {
+      const int64_t pair = tiles.unit.at(tile.row, c);
+      return Affine{moments_.hi + tile.row * view_.channels + c, scratch.coefficients[0] + pair,
+                    scratch.coefficients[1] + pair};
+    };
+    if (view_.channels_last) {
+      const int64_t at = tiles.offset(tile);
+      Simd().column_apply(tiles.columns(tile), x_ + at, affine(tile.channel), y_ + at, stream_);
+      return;
+    }
+    for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
+      const int64_t at = tiles.offset(tile, c);
+      Simd().line_apply(tile.positions, x_ + at, affine(c), y_ + at, stream_);
+    }
+  }
+
+  const Plan& plan_;
+  const View& view_;
+  const float* x_;
+  const Moments& moments_;
+  float* y_;
+  const ForwardMethod& method_;
+  bool stream_;
+};
+
+}  // namespace
+
+size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling) {
+  return view.size() == 0 ? 0 : Plan(view, coupling, false, nullptr).bytes;
+}
+
+void RunForward(const View& view, const Coupling& coupling, const float* x, const Moments& moments,
+                float* y, const ForwardMethod& method, void* workspace) {
+  if (view.size() == 0) {
+    for (float* values : {moments.hi, moments.lo, moments.variance}) {
+      std::fill_n(values, view.pairs(), 0.0f);
+    }
+    return;
+  }
+  const Plan plan(view, coupling, false, workspace);
+  Forward forward(plan, x, moments, y, method);
+  ForEachUnit(plan.grid, [&](const Unit& unit, int64_t, int slot) { forward.RunUnit(unit, slot); });
+}
+
+}  // namespace host
+}  // namespace tfjs_norm
