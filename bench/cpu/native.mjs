@@ -51,7 +51,8 @@ export function nativeCalls({ norm, tf }, name, shape, groups) {
   const { x, dy, gamma, beta, mean, variance } = tensors;
   const run = publicOp(norm, name, { mean, variance, groups });
   const forward = () => tf.tidy(() => run(x, gamma, beta));
-  if (name === 'inference') return { tensors, forward, dispose: () => tf.dispose(tensors) };
+  const wanted = name === 'rms' ? [x, gamma] : [x, gamma, beta];
+  if (name === 'inference') return { tensors, wanted, forward, dispose: () => tf.dispose(tensors) };
 
   const { op, attributes, forwardOnly } = attributesOf(name, shape.length, channels, groups);
   const runKernel = (kernel, inputs, attrs) => tf.engine().runKernel(kernel, inputs, attrs);
@@ -62,9 +63,9 @@ export function nativeCalls({ norm, tf }, name, shape, groups) {
   tf.dispose(outputs.slice(0, -1));
   const savedName = name === 'rms' ? 'mean_square' : 'moments';
   const gradients = tf.grads(run);
-  const wanted = name === 'rms' ? [x, gamma] : [x, gamma, beta];
   return {
     tensors,
+    wanted,
     forward,
     backward: () => runKernel(`${op}Grad`, { dy, x, gamma, [savedName]: saved }, attributes),
     forwardAndBackward: () => gradients(wanted, dy),

@@ -33,6 +33,7 @@ function runAndFree(make) {
 
 function candidatesOf(name, shape) {
   const native = nativeCalls({ norm, tf }, name, shape, groupsOf(shape));
+  const { wanted } = native;
   const { x, gamma, beta, dy, mean, variance } = native.tensors;
   const groups = groupsOf(shape);
   const compose = (a, g, b) => composed[name](a, g, b, groups, mean, variance);
@@ -45,7 +46,7 @@ function candidatesOf(name, shape) {
   if (native.backward) {
     candidates.backward = runAndFree(native.backward);
     candidates.both = runAndFree(native.forwardAndBackward);
-    candidates.composedBoth = runAndFree(() => gradients([x, gamma, beta], dy));
+    candidates.composedBoth = runAndFree(() => gradients(wanted, dy));
   }
   return { candidates, dispose: native.dispose };
 }
