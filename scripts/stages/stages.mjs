@@ -144,6 +144,13 @@ export function makeStages(context) {
 
   const doctor = async () => oneCheck(await node([join(root, 'scripts/cli.mjs'), 'doctor']));
 
+  const gpuCheck = async () => {
+    const release = join(root, 'build/Release');
+    const script = join(root, 'scripts/gpu-check');
+    const args = [script, '--emulated', '--built', release, '--output', results];
+    return oneCheck(await run('python3', args, { cwd: root, env: context.env, onLine: show }));
+  };
+
   const program = (path) => async () => {
     const { code, output } = await node([join(root, path)]);
     return fromProgram(code, output);
@@ -164,6 +171,7 @@ export function makeStages(context) {
     { name: 'python:shipped', run: python(shipped), built: true },
     { name: 'python:emulated', run: python(() => built('tfjs_cuda_norm_emulated')), built: true },
     { name: 'peers', run: program('test/peers/run.mjs'), built: true },
+    { name: 'gpu-check', run: gpuCheck, built: true },
     { name: 'doctor', run: doctor, built: true },
   ];
 }
