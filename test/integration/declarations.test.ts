@@ -140,5 +140,6 @@ test('every native op file has its TypeScript, its test and its page of document
   for (const stem of stems) {
     expect(list('src', 'norms')).toContain(`${camel(stem)}.ts`);
     expect(list('test', 'norms')).toContain(`${camel(stem)}.test.ts`);
+    expect(list('docs', 'normalizers')).toContain(`${stem.replace('_norm', '-normalization')}.md`);
   }
 });
