@@ -15,22 +15,36 @@ const parseNorms = (text) => {
   const names = text.split(',').filter(Boolean);
   const unknown = names.filter((name) => !(name in layers));
   if (names.length === 0 || unknown.length > 0) {
-    throw new InvalidArgumentError(`expected some of ${Object.keys(layers).join(', ')}, got '${text}'`);
+    throw new InvalidArgumentError(
+      `expected some of ${Object.keys(layers).join(', ')}, got '${text}'`,
+    );
   }
   return names;
 };
 const parseCount = (text) => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError(`expected a whole number above 0, got '${text}'`);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError(`expected a whole number above 0, got '${text}'`);
   return value;
 };
 const parseCounts = (text) => text.split(',').map(parseCount);
 
 const options = new Command('npm start --')
   .description('Train on MNIST with native normalization layers and compare them.')
-  .addOption(new Option('--norms <list>', 'norms to compare').argParser(parseNorms).default(['batch', 'group'], 'batch,group'))
-  .addOption(new Option('--batch <list>', 'batch sizes').argParser(parseCounts).default([32, 2], '32,2'))
-  .addOption(new Option('--images <count>', 'training images per run (default: 60000 at batch 32 and more, fewer below)').argParser(parseCount))
+  .addOption(
+    new Option('--norms <list>', 'norms to compare')
+      .argParser(parseNorms)
+      .default(['batch', 'group'], 'batch,group'),
+  )
+  .addOption(
+    new Option('--batch <list>', 'batch sizes').argParser(parseCounts).default([32, 2], '32,2'),
+  )
+  .addOption(
+    new Option(
+      '--images <count>',
+      'training images per run (default: 60000 at batch 32 and more, fewer below)',
+    ).argParser(parseCount),
+  )
   .option('--full', 'the long version: all 60,000 images, three epochs, at every batch size')
   .option('--output <folder>', 'where the chart and the figures go', 'output')
   .parse()
@@ -82,7 +96,10 @@ async function trainOne(name, batchSize, bar) {
     if ((step + 1) % evaluateEvery === 0 || step + 1 === steps) {
       points.push({ images: (step + 1) * batchSize, accuracy: accuracyOf(model, quickTestSet) });
     }
-    bar.increment(1, { label: `${name} norm, batch ${batchSize}`, accuracy: percent(points.at(-1)?.accuracy) });
+    bar.increment(1, {
+      label: `${name} norm, batch ${batchSize}`,
+      accuracy: percent(points.at(-1)?.accuracy),
+    });
   }
   const accuracy = accuracyOf(model, testSet);
   model.optimizer.dispose();
@@ -94,13 +111,21 @@ const percent = (value) => (value === undefined ? '-' : `${(100 * value).toFixed
 
 const device = norm.device();
 console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
-const runs = options.batch.flatMap((batchSize) => options.norms.map((name) => ({ name, batchSize })));
-const totalSteps = runs.reduce((sum, { batchSize }) => sum + Math.floor(imagesFor(batchSize) / batchSize), 0);
-const bar = new progress.SingleBar({
-  format: ' {bar} {percentage}% | {label} | accuracy {accuracy} | {eta_formatted} left',
-  noTTYOutput: true,
-  notTTYSchedule: 10000,
-}, progress.Presets.shades_classic);
+const runs = options.batch.flatMap((batchSize) =>
+  options.norms.map((name) => ({ name, batchSize })),
+);
+const totalSteps = runs.reduce(
+  (sum, { batchSize }) => sum + Math.floor(imagesFor(batchSize) / batchSize),
+  0,
+);
+const bar = new progress.SingleBar(
+  {
+    format: ' {bar} {percentage}% | {label} | accuracy {accuracy} | {eta_formatted} left',
+    noTTYOutput: true,
+    notTTYSchedule: 10000,
+  },
+  progress.Presets.shades_classic,
+);
 norm.resetCounters();
 bar.start(totalSteps, 0, { label: 'starting', accuracy: '-' });
 const results = [];
@@ -117,12 +142,20 @@ for (const r of results) {
 }
 
 const counters = norm.counters();
-console.log(`\nNative op calls: ${counters.opCalls}${counters.launches ? `, kernel launches: ${counters.launches}` : ''}`);
+console.log(
+  `\nNative op calls: ${counters.opCalls}${counters.launches ? `, kernel launches: ${counters.launches}` : ''}`,
+);
 for (const [op, calls] of Object.entries(counters.calls)) console.log(`  ${op}: ${calls}`);
 
 mkdirSync(options.output, { recursive: true });
 const chartFile = path.join(options.output, 'mnist.svg');
 const curves = results.map((r) => ({ label: `${r.norm}, batch ${r.batchSize}`, points: r.points }));
-writeFileSync(chartFile, accuracyChart('MNIST test accuracy (2,000 images) while training', curves));
-writeFileSync(path.join(options.output, 'mnist.json'), `${JSON.stringify({ device, counters, results }, null, 2)}\n`);
+writeFileSync(
+  chartFile,
+  accuracyChart('MNIST test accuracy (2,000 images) while training', curves),
+);
+writeFileSync(
+  path.join(options.output, 'mnist.json'),
+  `${JSON.stringify({ device, counters, results }, null, 2)}\n`,
+);
 console.log(`\nAccuracy curves: ${chartFile}`);

@@ -9,7 +9,14 @@ function attributesOf(name, rank, channels, groups) {
     case 'rms':
       return {
         op: 'TfjsRmsNorm',
-        attributes: { ...COMMON, begin_axis: rank - 1, epsilon: 1e-6, epsilon_inside: true, partial: 0, center: false },
+        attributes: {
+          ...COMMON,
+          begin_axis: rank - 1,
+          epsilon: 1e-6,
+          epsilon_inside: true,
+          partial: 0,
+          center: false,
+        },
       };
     case 'batch':
       return {
@@ -58,7 +65,11 @@ export function nativeCalls({ norm, tf }, name, shape, groups) {
   const runKernel = (kernel, inputs, attrs) => tf.engine().runKernel(kernel, inputs, attrs);
   const offset = name === 'rms' ? tf.zeros([0]) : beta;
   const state = name === 'batch' ? { moving_mean: mean, moving_variance: variance } : {};
-  const outputs = runKernel(op, { x, gamma, beta: offset, ...state }, { ...attributes, ...forwardOnly });
+  const outputs = runKernel(
+    op,
+    { x, gamma, beta: offset, ...state },
+    { ...attributes, ...forwardOnly },
+  );
   const saved = outputs.at(-1);
   tf.dispose(outputs.slice(0, -1));
   const savedName = name === 'rms' ? 'mean_square' : 'moments';

@@ -6,13 +6,15 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
-import { CASES, QUICK_CASES, TARGETS, groupsOf, kilobytes } from './cases.mjs';
+import { CASES, groupsOf, kilobytes, QUICK_CASES, TARGETS } from './cases.mjs';
 import { composedNorms } from './composed.mjs';
 import { nativeCalls } from './native.mjs';
 import { measure } from './timing.mjs';
 
 const options = new Command('npm run bench --')
-  .description('Time the native ops against composed tfjs ops (and PyTorch), interleaved in one process.')
+  .description(
+    'Time the native ops against composed tfjs ops (and PyTorch), interleaved in one process.',
+  )
   .option('--quick', 'three shapes only')
   .option('--rounds <count>', 'samples per candidate', Number, 15)
   .option('--torch <python>', 'also time PyTorch on the CPU, with this Python that has it')
@@ -62,11 +64,25 @@ function benchCase({ shape, norms }) {
 
 function torchRows(rows) {
   const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'torch_cpu.py');
-  const cases = rows.map(({ norm: name, shape }) => ({ norm: name, shape, groups: groupsOf(shape) }));
-  const input = JSON.stringify({ threads: os.availableParallelism(), rounds: options.rounds, cases });
-  const result = spawnSync(options.torch, [script], { input, encoding: 'utf8', maxBuffer: 1 << 26 });
+  const cases = rows.map(({ norm: name, shape }) => ({
+    norm: name,
+    shape,
+    groups: groupsOf(shape),
+  }));
+  const input = JSON.stringify({
+    threads: os.availableParallelism(),
+    rounds: options.rounds,
+    cases,
+  });
+  const result = spawnSync(options.torch, [script], {
+    input,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
   if (result.status !== 0) {
-    throw new Error(`bench: expected '${options.torch}' to run PyTorch, got: ${result.error?.message ?? result.stderr}`);
+    throw new Error(
+      `bench: expected '${options.torch}' to run PyTorch, got: ${result.error?.message ?? result.stderr}`,
+    );
   }
   return JSON.parse(result.stdout);
 }
@@ -83,7 +99,9 @@ function printRow({ norm: name, shape, ms, torch }) {
   );
 }
 
-console.log(`${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} cores; multiples of x.add(0)`);
+console.log(
+  `${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} cores; multiples of x.add(0)`,
+);
 const rows = (options.quick ? QUICK_CASES : CASES).flatMap(benchCase);
 const torch = options.torch ? torchRows(rows) : undefined;
 torch?.rows.forEach((row, i) => {
@@ -99,11 +117,14 @@ console.log(`\nTargets on ${CASES[0].shape.join('x')}:`);
 for (const row of rows.filter((r) => r.shape === CASES[0].shape)) {
   for (const [direction, target] of Object.entries(TARGETS[row.norm])) {
     const ratio = row.ms[direction] / row.ms.copy;
-    console.log(`  ${row.norm} ${direction}: ${ratio.toFixed(2)} (target <= ${target}) ${ratio <= target ? 'ok' : 'MISSED'}`);
+    console.log(
+      `  ${row.norm} ${direction}: ${ratio.toFixed(2)} (target <= ${target}) ${ratio <= target ? 'ok' : 'MISSED'}`,
+    );
   }
 }
 const slower = rows.filter(
-  ({ ms }) => ms.forward > ms.composedForward || (ms.both !== undefined && ms.both > ms.composedBoth),
+  ({ ms }) =>
+    ms.forward > ms.composedForward || (ms.both !== undefined && ms.both > ms.composedBoth),
 );
 console.log(
   slower.length === 0
@@ -113,7 +134,16 @@ console.log(
 
 if (options.json) {
   mkdirSync(path.dirname(path.resolve(options.json)), { recursive: true });
-  const machine = { cpu: os.cpus()[0]?.model.trim(), cores: os.availableParallelism(), node: process.version };
-  const report = { date: new Date().toISOString().slice(0, 10), machine, torch: torch?.version, rows };
+  const machine = {
+    cpu: os.cpus()[0]?.model.trim(),
+    cores: os.availableParallelism(),
+    node: process.version,
+  };
+  const report = {
+    date: new Date().toISOString().slice(0, 10),
+    machine,
+    torch: torch?.version,
+    rows,
+  };
   writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
 }

@@ -14,7 +14,12 @@ export function measure(candidates, { rounds }) {
     const start = performance.now();
     run();
     const once = Math.max(performance.now() - start, 1e-3);
-    return { name, run, repeats: Math.max(1, Math.min(1000, Math.round(TARGET_MS / once))), samples: [] };
+    return {
+      name,
+      run,
+      repeats: Math.max(1, Math.min(1000, Math.round(TARGET_MS / once))),
+      samples: [],
+    };
   });
   for (let round = 0; round < rounds; round++) {
     for (const task of tasks) {

@@ -3,7 +3,16 @@
 const WIDTH = 720;
 const HEIGHT = 420;
 const MARGIN = { left: 56, right: 150, top: 44, bottom: 48 };
-const COLORS = ['#1b6ca8', '#c8553d', '#2a9d4b', '#8e5ea2', '#b8860b', '#444444', '#d16ba5', '#3aa6a6'];
+const COLORS = [
+  '#1b6ca8',
+  '#c8553d',
+  '#2a9d4b',
+  '#8e5ea2',
+  '#b8860b',
+  '#444444',
+  '#d16ba5',
+  '#3aa6a6',
+];
 
 /** `curves`: [{ label, points: [{ images, accuracy }] }]. */
 export function accuracyChart(title, curves) {
@@ -29,7 +38,9 @@ export function accuracyChart(title, curves) {
   });
   const lines = curves.map((curve, i) => {
     const color = COLORS[i % COLORS.length];
-    const path = curve.points.map((p) => `${x(p.images).toFixed(1)},${y(p.accuracy).toFixed(1)}`).join(' ');
+    const path = curve.points
+      .map((p) => `${x(p.images).toFixed(1)},${y(p.accuracy).toFixed(1)}`)
+      .join(' ');
     const labelY = MARGIN.top + 14 + i * 20;
     return (
       `<polyline points="${path}" fill="none" stroke="${color}" stroke-width="2"/>` +

@@ -9,7 +9,8 @@ function readSplit(folder, prefix) {
   const images = readFileSync(path.join(folder, `${prefix}-images-idx3-ubyte`));
   const labels = readFileSync(path.join(folder, `${prefix}-labels-idx1-ubyte`));
   const count = images.readUInt32BE(4);
-  if (labels.readUInt32BE(4) !== count) throw new Error(`${prefix}: ${count} images but other labels`);
+  if (labels.readUInt32BE(4) !== count)
+    throw new Error(`${prefix}: ${count} images but other labels`);
   return { count, pixels: images.subarray(16), labels: labels.subarray(8) };
 }
 

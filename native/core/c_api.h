@@ -1,5 +1,6 @@
-/* The C face of the op library: plain pointers, shapes, workspace, stream, status. For ctypes benches, for
- * the N-API addon, and for any other language. Every function is safe to call from any thread. */
+/* The C face of the op library: plain pointers, shapes, workspace, stream, status. For ctypes
+ * benches, for the N-API addon, and for any other language. Every function is safe to call from any
+ * thread. */
 #ifndef TFJS_CUDA_NORM_C_API_H_
 #define TFJS_CUDA_NORM_C_API_H_
 
@@ -44,29 +45,31 @@ typedef struct NormCall {
   size_t error_size;
 } NormCall;
 
-/* Results are TF_Code values: 0 ok, 3 invalid argument, 8 resource exhausted, 12 unimplemented, 13 internal,
- * 14 device lost. */
+/* Results are TF_Code values: 0 ok, 3 invalid argument, 8 resource exhausted, 12 unimplemented, 13
+ * internal, 14 device lost. */
 
 /* Fills rank and dims of call->outputs. */
 NORM_API int32_t norm_infer(NormCall* call);
 /* Bytes of workspace norm_run will ask for with these inputs. */
 NORM_API int32_t norm_workspace_bytes(NormCall* call, size_t* bytes);
-/* Runs the op; outputs must have been inferred and their data pointers set. On CUDA it only launches. */
+/* Runs the op; outputs must have been inferred and their data pointers set. On CUDA it only
+ * launches. */
 NORM_API int32_t norm_run(NormCall* call);
 
-/* JSON: {"kind": "cuda"|"host"|"emulated", "version", "architectures": [...], "ops": [{name, summary,
- * inputs, outputs, attributes: [{name, type, default, minimum, maximum}]}]}. Valid for ever. */
+/* JSON: {"kind": "cuda"|"host"|"emulated", "version", "architectures": [...], "ops": [{name,
+ * summary, inputs, outputs, attributes: [{name, type, default, minimum, maximum}]}]}. Valid for
+ * ever. */
 NORM_API const char* norm_describe(void);
 
-/* Gives the ops to the TensorFlow of this process. Loading the library does so where TensorFlow is loaded
- * already; whoever loads TensorFlow later calls this. 0 when they are registered, by this call, an earlier one
- * or another library of this package; else norm_tensorflow() says why not. */
+/* Gives the ops to the TensorFlow of this process. Loading the library does so where TensorFlow is
+ * loaded already; whoever loads TensorFlow later calls this. 0 when they are registered, by this
+ * call, an earlier one or another library of this package; else norm_tensorflow() says why not. */
 NORM_API int32_t norm_register_tensorflow(void);
 
-/* JSON: {"registered": bool, "version": "2.21.0", "path": "TensorFlow's library", "library": "the library whose
- * ops it has", "message": "why not", "stream": {"path", "version", "message"}}. `stream` is about the library
- * that gives TensorFlow's CUDA stream, absent in the host library; its version must be TensorFlow's. Valid for
- * ever. */
+/* JSON: {"registered": bool, "version": "2.21.0", "path": "TensorFlow's library", "library": "the
+ * library whose ops it has", "message": "why not", "stream": {"path", "version", "message"}}.
+ * `stream` is about the library that gives TensorFlow's CUDA stream, absent in the host library;
+ * its version must be TensorFlow's. Valid for ever. */
 NORM_API const char* norm_tensorflow(void);
 
 /* JSON: {"driver": 13000, "runtime": 13000, "devices": [{"name", "computeCapability": "9.0",
@@ -88,7 +91,8 @@ NORM_API void norm_reset_counters(void);
 NORM_API const char* norm_op_calls(void);
 
 /* Tests: the (after+1)-th allocation or launch from now fails once with resource exhausted. kind is
- * "allocation" or "launch"; after < 0 disarms. Returns 12 in a library built without fault injection. */
+ * "allocation" or "launch"; after < 0 disarms. Returns 12 in a library built without fault
+ * injection. */
 NORM_API int32_t norm_inject_fault(const char* kind, int32_t after);
 /* Emulated library: order in which a block's threads run: 0 forward, 1 reverse, 2 seeded random. */
 NORM_API int32_t norm_emulator_order(int32_t order, uint64_t seed);

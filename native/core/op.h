@@ -1,5 +1,6 @@
-// An op is declared once, here and in norms/*_op.cc; the TensorFlow face, the C face, the N-API face and
-// the JSON description are all made from the declaration. A compute sees an OpContext, never a framework.
+// An op is declared once, here and in norms/*_op.cc; the TensorFlow face, the C face, the N-API
+// face and the JSON description are all made from the declaration. A compute sees an OpContext,
+// never a framework.
 #pragma once
 
 #include <cstddef>
@@ -68,8 +69,9 @@ class OpContext {
   virtual const Tensor& input(int index) const = 0;
   // Outputs are asked for once each, in any order; a failed call leaves no output behind.
   virtual Status AllocateOutput(int index, const Dims& dims, Tensor* output) = 0;
-  // 256-byte aligned, uninitialised, valid until the op's work on its stream is done. A compute asks
-  // exactly once, 0 bytes too, after its outputs and before any work: so the need can be measured.
+  // 256-byte aligned, uninitialised, valid until the op's work on its stream is done. A compute
+  // asks exactly once, 0 bytes too, after its outputs and before any work: so the need can be
+  // measured.
   virtual Status AllocateTemp(size_t bytes, void** data) = 0;
   virtual void* stream() const = 0;  // cudaStream_t on Device::kCuda, null on the host
 };
@@ -103,8 +105,8 @@ Status InferOutputs(const Attributes& attributes, const std::vector<Dims>& input
 Status MeasureWorkspace(const Attributes& attributes, const std::vector<Dims>& inputs,
                         Device device, size_t* bytes);
 
-// The one way an op runs, whatever the face: checks ranks, infers, opens the NVTX range, counts the call
-// and its allocations, honours injected faults, computes. Messages start with the op's name.
+// The one way an op runs, whatever the face: checks ranks, infers, opens the NVTX range, counts the
+// call and its allocations, honours injected faults, computes. Messages start with the op's name.
 Status RunOp(const Attributes& attributes, int input_count, OpContext& context, Device device);
 
 }  // namespace tfjs_norm

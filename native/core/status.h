@@ -1,5 +1,6 @@
-// Status: how everything below the N-API and TensorFlow lines reports failure. Nothing there throws,
-// aborts or exits; a Status travels up and the face in use turns it into its own kind of error.
+// Status: how everything below the N-API and TensorFlow lines reports failure. Nothing there
+// throws, aborts or exits; a Status travels up and the face in use turns it into its own kind of
+// error.
 //
 // The namespace of the whole library is tfjs_norm: CUDA's headers declare a global function `norm`.
 #pragma once
@@ -49,10 +50,10 @@ __attribute__((format(printf, 2, 3))) inline Status Error(Code code, const char*
 
 #define NORM_INVALID(...) ::tfjs_norm::Error(::tfjs_norm::Code::kInvalidArgument, __VA_ARGS__)
 
-#define NORM_RETURN_IF_ERROR(expression)             \
-  do {                                               \
-    ::tfjs_norm::Status norm_status = (expression);  \
-    if (!norm_status.ok()) return norm_status;       \
+#define NORM_RETURN_IF_ERROR(expression)            \
+  do {                                              \
+    ::tfjs_norm::Status norm_status = (expression); \
+    if (!norm_status.ok()) return norm_status;      \
   } while (false)
 
 }  // namespace tfjs_norm

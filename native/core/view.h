@@ -19,8 +19,9 @@ struct View {
   int64_t pairs() const { return rows * channels; }
 };
 
-// Per-(row, channel) statistics over the positions, each an [R, C] array. The mean is the unevaluated
-// pair hi + lo: a single float32 mean costs |mean| / std * 2^-24 in y. Always subtract as (x - hi) - lo.
+// Per-(row, channel) statistics over the positions, each an [R, C] array. The mean is the
+// unevaluated pair hi + lo: a single float32 mean costs |mean| / std * 2^-24 in y. Always subtract
+// as (x - hi) - lo.
 struct Moments {
   float* hi = nullptr;
   float* lo = nullptr;

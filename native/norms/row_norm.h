@@ -6,14 +6,14 @@
 //   rms       ms = mean over the first k columns of x^2 (k = columns unless `partial`)
 //             rho = 1 / sqrt(ms + eps), or 1 / (sqrt(ms) + eps) with epsilon outside the root
 //             y = gamma * x * rho + beta
-//             dx = rho * (gh - x * f * sum(gh * x) / k),  the second term for the first k columns only,
-//             f = rho^2 inside, rho / sqrt(ms) outside (0 where ms = 0)
+//             dx = rho * (gh - x * f * sum(gh * x) / k),  the second term for the first k columns
+//             only, f = rho^2 inside, rho / sqrt(ms) outside (0 where ms = 0)
 //   both      dgamma[col] = sum over rows of dy * xhat (x * rho),  dbeta[col] = sum over rows of dy
 //   layer with one column: y = beta and dx = 0, exactly.
 //
-// The mean is the pair hi + lo (view.h); a corrected two-pass over the resident row. Saved for backward:
-// layer [3, rows] = hi, lo, variance; rms [1, rows] = ms.
-// Papers: arXiv 1607.06450 (layer), 1910.07467 (RMS).
+// The mean is the pair hi + lo (view.h); a corrected two-pass over the resident row. Saved for
+// backward: layer [3, rows] = hi, lo, variance; rms [1, rows] = ms. Papers: arXiv 1607.06450
+// (layer), 1910.07467 (RMS).
 #pragma once
 
 #include <cstddef>
@@ -55,8 +55,9 @@ struct RowNormBackward {
   float* dbeta = nullptr;   // [columns] or null
 };
 
-// As in set_norm.h. CUDA: one launch forward; backward one, plus one that sums the parameter gradients. Rows
-// beyond 32768 columns (8192 backward; fewer where columns % 4 != 0) are split over blocks: two and four.
+// As in set_norm.h. CUDA: one launch forward; backward one, plus one that sums the parameter
+// gradients. Rows beyond 32768 columns (8192 backward; fewer where columns % 4 != 0) are split over
+// blocks: two and four.
 namespace host {
 size_t WorkspaceBytes(const RowNormForward& args);
 size_t WorkspaceBytes(const RowNormBackward& args);

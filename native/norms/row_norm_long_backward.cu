@@ -156,10 +156,9 @@ Status RunBackward(const RowNormBackward& args, void* workspace, void* stream) {
   const LaunchConfig dx = {"LongRowDx",
                            dim3(static_cast<unsigned>(work.splits * work.column_tiles)),
                            dim3(kThreads), SharedBytes<float>(2 * kSlopeRows), stream};
-  NORM_RETURN_IF_ERROR(Launch(dx, LongRowDxKernel<V>, work.tiling, work.split_rows,
-                              work.column_tiles, kernel_args,
-                              static_cast<const SumPair*>(work.partials), work.gamma_terms,
-                              work.beta_terms));
+  NORM_RETURN_IF_ERROR(
+      Launch(dx, LongRowDxKernel<V>, work.tiling, work.split_rows, work.column_tiles, kernel_args,
+             static_cast<const SumPair*>(work.partials), work.gamma_terms, work.beta_terms));
   if (!kernel_args.parameters) return Ok();
   return LaunchParameterSums(work.splits, args.columns, work.gamma_terms, work.beta_terms, args,
                              stream);

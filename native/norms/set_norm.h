@@ -1,18 +1,21 @@
-// Set normalizers: batch, ghost batch, group, instance (and layer norm over H, W, C) are one formula.
-// The (row, channel) pairs of a View are partitioned into sets that share a mean and a variance:
-// `rows_per_set` consecutive rows x `channels_per_set` consecutive channels.
+// Set normalizers: batch, ghost batch, group, instance (and layer norm over H, W, C) are one
+// formula. The (row, channel) pairs of a View are partitioned into sets that share a mean and a
+// variance: `rows_per_set` consecutive rows x `channels_per_set` consecutive channels.
 //
-//   forward    mu_R = mean_R m,  var_R = mean_R v + mean_R (m - mu_R)^2,  rho = 1 / sqrt(var_R + eps)
+//   forward    mu_R = mean_R m,  var_R = mean_R v + mean_R (m - mu_R)^2,  rho = 1 / sqrt(var_R +
+//   eps)
 //              y = gamma[c] * rho * (x - mu_R) + beta[c]
 //   backward   with M = S * |R|, xc = x - m, D = m - mu_R, G0 = sum_s dy, G1 = sum_s dy * xc,
 //              Q = rho * (G1 + D * G0), P_R = sum_R gamma * G0, Q_R = sum_R gamma * Q:
 //              dx = gamma*rho*dy - rho^2*Q_R/M * xc - rho*P_R/M - rho^2*Q_R/M * D
 //              dgamma[c] = sum_n Q,  dbeta[c] = sum_n G0
-//   M = 1: y = beta and dx = 0, exactly. No elements: parameter gradients 0, running statistics unchanged.
+//   M = 1: y = beta and dx = 0, exactly. No elements: parameter gradients 0, running statistics
+//   unchanged.
 //
-// Statistics are shifted and merged (never E[x^2] - E[x]^2); the [R, C] steps run in double; the order of
-// every sum is fixed, so results are bit-reproducible. Saved for backward: Moments [3, R, C].
-// Papers: arXiv 1502.03167 (batch), 1705.08741 (ghost batches), 1803.08494 (group), 1607.08022 (instance).
+// Statistics are shifted and merged (never E[x^2] - E[x]^2); the [R, C] steps run in double; the
+// order of every sum is fixed, so results are bit-reproducible. Saved for backward: Moments [3, R,
+// C]. Papers: arXiv 1502.03167 (batch), 1705.08741 (ghost batches), 1803.08494 (group), 1607.08022
+// (instance).
 #pragma once
 
 #include <cstddef>
@@ -34,9 +37,9 @@ struct SetNormForward {
   float* y = nullptr;
   Moments moments;
 
-  // Running statistics (batch norm: channels_per_set == 1), null for the others. Sets along the rows
-  // update them one after the other: new = old + update_rate * (value - old), the variance scaled by
-  // M / max(M - 1, 1) first when unbiased. update_rate is 1 - momentum.
+  // Running statistics (batch norm: channels_per_set == 1), null for the others. Sets along the
+  // rows update them one after the other: new = old + update_rate * (value - old), the variance
+  // scaled by M / max(M - 1, 1) first when unbiased. update_rate is 1 - momentum.
   const float* moving_mean = nullptr;
   const float* moving_variance = nullptr;
   float* new_moving_mean = nullptr;
@@ -59,7 +62,8 @@ struct SetNormBackward {
   float* dbeta = nullptr;   // [C], null when not wanted
 };
 
-// Batch norm at inference: y = gamma * (x - mean) / sqrt(variance + eps) + beta with given [C] statistics.
+// Batch norm at inference: y = gamma * (x - mean) / sqrt(variance + eps) + beta with given [C]
+// statistics.
 struct ChannelAffineForward {
   View view;
   double epsilon = 0;

@@ -90,7 +90,7 @@ export function judge(facts) {
   const { tfjsNode, libtensorflow, libraries, selfTest: test, gpu } = facts;
   if (!tfjsNode.works) {
     problems.push(
-      `tfjs-node does not load: ${tfjsNode.reason}. ${tfjsNode.path ? SETUP : '"npm install @tensorflow/tfjs-node"'}. Until then ops are composed of plain tfjs ops on its cpu backend.`,
+      `tfjs-node does not load: ${tfjsNode.reason}. ${tfjsNode.path ? SETUP : '"npm install @tensorflow/tfjs-node"'}. Until then tensors live on tfjs's plain cpu backend; our ops use the host kernels there where the op library loads, else plain tfjs ops.`,
     );
   }
   const used = libraries.candidates.filter(({ kind }) => kind !== 'emulated');

@@ -76,7 +76,9 @@ async function main() {
       const whole = readFileSync(library);
       for (const length of [0, 10, 100, 1000, whole.length >> 1, whole.length - 1]) {
         writeFileSync(truncated, whole.subarray(0, length));
-        refuses('UNAVAILABLE', /truncated\.so.*truncated, it has only/, () => addon.load(truncated, []));
+        refuses('UNAVAILABLE', /truncated\.so.*truncated, it has only/, () =>
+          addon.load(truncated, []),
+        );
       }
       const foreign = Buffer.from(whole);
       foreign.writeUInt16LE(0xf3, 18); // e_machine: RISC-V
@@ -104,7 +106,10 @@ async function main() {
     assert.strictEqual(description.kind, 'emulated');
     assert.deepStrictEqual(description.architectures, []);
     assert.strictEqual(description.ops.length, 10);
-    assert.deepStrictEqual(addon.load(path.join(folder, '.', 'x/..', path.basename(library)), []), description);
+    assert.deepStrictEqual(
+      addon.load(path.join(folder, '.', 'x/..', path.basename(library)), []),
+      description,
+    );
     refuses('FAILED_PRECONDITION', /expected the library that this process has loaded/, () =>
       addon.load('/another.so', []),
     );
@@ -119,10 +124,18 @@ async function main() {
     addon.resetCounters();
     const host = groupNorm('host');
     const cuda = groupNorm('cuda');
-    assert.deepStrictEqual(host.map((t) => t.shape), [[2, 5, 6], [3, 2, 6]]);
+    assert.deepStrictEqual(
+      host.map((t) => t.shape),
+      [
+        [2, 5, 6],
+        [3, 2, 6],
+      ],
+    );
     for (const [i, { data }] of host.entries()) {
       assert.ok(data instanceof Float32Array);
-      data.forEach((v, k) => assert.ok(Math.abs(v - cuda[i].data[k]) < 1e-5));
+      data.forEach((v, k) => {
+        assert.ok(Math.abs(v - cuda[i].data[k]) < 1e-5);
+      });
     }
     const counters = addon.counters();
     assert.strictEqual(counters.opCalls, 2);
@@ -151,7 +164,9 @@ async function main() {
     ]) {
       for (const device of ['host', 'cuda']) {
         const got = groupNorm(device, [x, ...inputs().slice(1)]);
-        got[0].data.forEach((v, k) => assert.ok(Math.abs(v - want[0].data[k]) < 1e-5));
+        got[0].data.forEach((v, k) => {
+          assert.ok(Math.abs(v - want[0].data[k]) < 1e-5);
+        });
       }
     }
   });
@@ -172,7 +187,11 @@ async function main() {
     for (const input of [null, undefined, 3, 'x']) {
       bad.push([/inputs\[0\] must be \{ data, shape \}/, ['TfjsGroupNorm', 'host', [input], {}]]);
     }
-    for (const [data, got] of [[new Float64Array(60), 'a Float64Array'], [[1], 'an array'], [null, 'null']]) {
+    for (const [data, got] of [
+      [new Float64Array(60), 'a Float64Array'],
+      [[1], 'an array'],
+      [null, 'null'],
+    ]) {
       bad.push([
         new RegExp(`inputs\\[0\\]\\.data must be a Float32Array, got ${got}`),
         ['TfjsGroupNorm', 'host', [{ data, shape: [2, 5, 6] }, gamma, beta], {}],
@@ -217,7 +236,10 @@ async function main() {
         throw thrown;
       },
     };
-    assert.throws(() => groupNorm('host', [throwing, gamma, beta]), (e) => e === thrown);
+    assert.throws(
+      () => groupNorm('host', [throwing, gamma, beta]),
+      (e) => e === thrown,
+    );
     const detaching = inputs()[0];
     const attributes = {
       get groups() {
@@ -243,7 +265,10 @@ async function main() {
     groupNorm('cuda');
     const { allocations, launches } = addon.counters();
     // Buffers of the direct call can be refused too: three inputs and two outputs.
-    for (const [kind, points] of [['allocation', allocations + 5], ['launch', launches]]) {
+    for (const [kind, points] of [
+      ['allocation', allocations + 5],
+      ['launch', launches],
+    ]) {
       for (let after = 0; after < points; after++) {
         addon.injectFault(kind, after);
         refuses('RESOURCE_EXHAUSTED', /^TfjsGroupNorm: .*injected fault/, () => groupNorm('cuda'));
@@ -274,7 +299,9 @@ async function main() {
               message = m;
             });
             worker.on('error', reject);
-            worker.on('exit', (code) => (code ? reject(new Error(`exit ${code}`)) : resolve(message)));
+            worker.on('exit', (code) =>
+              code ? reject(new Error(`exit ${code}`)) : resolve(message),
+            );
           }),
       ),
     );
