@@ -4,8 +4,8 @@
 // N/ghosts * S, C]; any other gives [product of the axes before, product of the axes after, C],
 // channels first. Saved for backward: moments [3, R, C] of the view's (row, channel) pairs. Papers:
 // arXiv 1502.03167, 1705.08741 (ghost batches).
-#include "norms/op_arguments.h"
 #include "norms/ops.h"
+#include "norms/set_arguments.h"
 
 namespace tfjs_norm {
 namespace {
@@ -33,22 +33,8 @@ AttributeDecl UnbiasedAttribute() {
   return attribute;
 }
 
-ArgumentDecl XArgument(const char* name = "x") { return AnyRankArgument(name, 2); }
-
-ArgumentDecl MomentsArgument() {
-  return RankArgument("moments", 3, "[3, R, C]: mean (high and low part) and biased variance.");
-}
-
-struct BatchLayout {
-  View view;
-  int64_t rows_per_set = 1;
-
-  Dims channels() const { return {view.channels}; }
-  Dims moments() const { return {3, view.rows, view.channels}; }
-};
-
 Status LayoutOf(const Attributes& attributes, int64_t virtual_batch_size, const Dims& x,
-                BatchLayout* layout) {
+                SetLayout* layout) {
   int64_t axis = 0;
   NORM_RETURN_IF_ERROR(ResolveAxis(attributes, "axis", x, &axis));
   const int64_t rank = static_cast<int64_t>(x.size());
@@ -81,21 +67,20 @@ Status LayoutOf(const Attributes& attributes, int64_t virtual_batch_size, const 
   return Ok();
 }
 
-Status TrainingLayout(const Attributes& attributes, const Dims& x, BatchLayout* layout) {
+Status TrainingLayout(const Attributes& attributes, const Dims& x, SetLayout* layout) {
   return LayoutOf(attributes, attributes.Int("virtual_batch_size"), x, layout);
 }
 
-Status InferenceLayout(const Attributes& attributes, const Dims& x, BatchLayout* layout) {
+Status InferenceLayout(const Attributes& attributes, const Dims& x, SetLayout* layout) {
   return LayoutOf(attributes, 0, x, layout);
 }
 
 Status InferForward(const Attributes& attributes, const std::vector<Dims>& inputs,
                     std::vector<Dims>* outputs) {
-  BatchLayout layout;
+  SetLayout layout;
   NORM_RETURN_IF_ERROR(TrainingLayout(attributes, inputs[0], &layout));
   const Dims channels = layout.channels();
-  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", inputs[1], channels));
-  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "beta", "center", inputs[2], channels));
+  NORM_RETURN_IF_ERROR(CheckSetAffine(attributes, layout, inputs[1], inputs[2]));
   NORM_RETURN_IF_ERROR(CheckShape("moving_mean", inputs[3], channels));
   NORM_RETURN_IF_ERROR(CheckShape("moving_variance", inputs[4], channels));
   *outputs = {inputs[0], channels, channels, layout.moments()};
@@ -105,72 +90,42 @@ Status InferForward(const Attributes& attributes, const std::vector<Dims>& input
 Status Forward(OpContext& context, const Attributes& attributes,
                const std::vector<Dims>& output_dims, Device device) {
   const Tensor& x = context.input(0);
-  BatchLayout layout;
+  SetLayout layout;
   NORM_RETURN_IF_ERROR(TrainingLayout(attributes, x.dims, &layout));
   std::vector<Tensor> outputs;
   NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
   if (x.size() == 0) return RunEmpty(context, device, outputs, {-1, 3, 4});
 
   SetNormForward args;
-  args.view = layout.view;
-  args.rows_per_set = layout.rows_per_set;
-  args.epsilon = attributes.Number("epsilon");
-  args.x = x.data;
-  args.gamma = DataOrNull(context.input(1));
-  args.beta = DataOrNull(context.input(2));
   args.moving_mean = context.input(3).data;
   args.moving_variance = context.input(4).data;
   args.update_rate = attributes.Number("update_rate");
   args.unbiased = attributes.Bool("unbiased");
-  args.y = outputs[0].data;
   args.new_moving_mean = outputs[1].data;
   args.new_moving_variance = outputs[2].data;
-  args.moments = Moments::From(outputs[3].data, layout.view.pairs());
-  return RunKernels(context, device, args);
+  return RunSetForward(context, attributes, layout, outputs, device, args);
 }
 
 Status InferBackward(const Attributes& attributes, const std::vector<Dims>& inputs,
                      std::vector<Dims>* outputs) {
-  BatchLayout layout;
+  SetLayout layout;
   NORM_RETURN_IF_ERROR(TrainingLayout(attributes, inputs[1], &layout));
-  const Dims channels = layout.channels();
-  NORM_RETURN_IF_ERROR(CheckShape("dy", inputs[0], inputs[1]));
-  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", inputs[2], channels));
-  NORM_RETURN_IF_ERROR(CheckShape("moments", inputs[3], layout.moments()));
-  *outputs = {inputs[1], inputs[2], ParameterShape(attributes, "center", channels)};
-  return Ok();
+  return InferSetBackward(attributes, layout, inputs, outputs);
 }
 
 Status Backward(OpContext& context, const Attributes& attributes,
                 const std::vector<Dims>& output_dims, Device device) {
-  const Tensor& x = context.input(1);
-  BatchLayout layout;
-  NORM_RETURN_IF_ERROR(TrainingLayout(attributes, x.dims, &layout));
-  std::vector<Tensor> outputs;
-  NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
-  if (x.size() == 0) return RunEmpty(context, device, outputs);
-
-  SetNormBackward args;
-  args.view = layout.view;
-  args.rows_per_set = layout.rows_per_set;
-  args.epsilon = attributes.Number("epsilon");
-  args.dy = context.input(0).data;
-  args.x = x.data;
-  args.gamma = DataOrNull(context.input(2));
-  args.moments = Moments::From(context.input(3).data, layout.view.pairs());
-  args.dx = outputs[0].data;
-  args.dgamma = DataOrNull(outputs[1]);
-  args.dbeta = DataOrNull(outputs[2]);
-  return RunKernels(context, device, args);
+  SetLayout layout;
+  NORM_RETURN_IF_ERROR(TrainingLayout(attributes, context.input(1).dims, &layout));
+  return RunSetBackward(context, attributes, layout, output_dims, device);
 }
 
 Status InferInference(const Attributes& attributes, const std::vector<Dims>& inputs,
                       std::vector<Dims>* outputs) {
-  BatchLayout layout;
+  SetLayout layout;
   NORM_RETURN_IF_ERROR(InferenceLayout(attributes, inputs[0], &layout));
   const Dims channels = layout.channels();
-  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", inputs[1], channels));
-  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "beta", "center", inputs[2], channels));
+  NORM_RETURN_IF_ERROR(CheckSetAffine(attributes, layout, inputs[1], inputs[2]));
   NORM_RETURN_IF_ERROR(CheckShape("mean", inputs[3], channels));
   NORM_RETURN_IF_ERROR(CheckShape("variance", inputs[4], channels));
   *outputs = {inputs[0]};
@@ -180,7 +135,7 @@ Status InferInference(const Attributes& attributes, const std::vector<Dims>& inp
 Status Inference(OpContext& context, const Attributes& attributes,
                  const std::vector<Dims>& output_dims, Device device) {
   const Tensor& x = context.input(0);
-  BatchLayout layout;
+  SetLayout layout;
   NORM_RETURN_IF_ERROR(InferenceLayout(attributes, x.dims, &layout));
   std::vector<Tensor> outputs;
   NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
@@ -200,7 +155,7 @@ Status Inference(OpContext& context, const Attributes& attributes,
 
 Status InferInferenceBackward(const Attributes& attributes, const std::vector<Dims>& inputs,
                               std::vector<Dims>* outputs) {
-  BatchLayout layout;
+  SetLayout layout;
   NORM_RETURN_IF_ERROR(InferenceLayout(attributes, inputs[1], &layout));
   const Dims channels = layout.channels();
   NORM_RETURN_IF_ERROR(CheckShape("dy", inputs[0], inputs[1]));
@@ -215,7 +170,7 @@ Status InferInferenceBackward(const Attributes& attributes, const std::vector<Di
 Status InferenceBackward(OpContext& context, const Attributes& attributes,
                          const std::vector<Dims>& output_dims, Device device) {
   const Tensor& x = context.input(1);
-  BatchLayout layout;
+  SetLayout layout;
   NORM_RETURN_IF_ERROR(InferenceLayout(attributes, x.dims, &layout));
   std::vector<Tensor> outputs;
   NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
@@ -243,8 +198,9 @@ const std::vector<OpDecl>& BatchNormOps() {
   static const auto& ops = *new std::vector<OpDecl>{
       {"TfjsBatchNorm",
        "Batch normalization with the batch's own statistics, and the updated running statistics.",
-       {XArgument(), VectorArgument("gamma", "[C] or [0]"), VectorArgument("beta", "[C] or [0]"),
-        VectorArgument("moving_mean", "[C]"), VectorArgument("moving_variance", "[C]")},
+       {SetArgument("x"), VectorArgument("gamma", "[C] or [0]"),
+        VectorArgument("beta", "[C] or [0]"), VectorArgument("moving_mean", "[C]"),
+        VectorArgument("moving_variance", "[C]")},
        {LikeArgument("y", 0, "x, normalized"), LikeArgument("new_moving_mean", 3, "[C]"),
         LikeArgument("new_moving_variance", 4, "[C]"), MomentsArgument()},
        {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), UpdateRateAttribute(),
@@ -253,17 +209,17 @@ const std::vector<OpDecl>& BatchNormOps() {
        Forward},
       {"TfjsBatchNormGrad",
        "Gradient of TfjsBatchNorm's y.",
-       {XArgument("dy"), XArgument(), VectorArgument("gamma", "[C] or [0]"), MomentsArgument()},
-       {LikeArgument("dx", 1, ""), LikeArgument("dgamma", 2, "[C], or [0] without scale"),
-        VectorArgument("dbeta", "[C], or [0] without center")},
+       SetGradInputs(),
+       SetGradOutputs(),
        {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), ScaleAttribute(),
         CenterAttribute(), VirtualBatchSizeAttribute()},
        InferBackward,
        Backward},
       {"TfjsBatchNormInference",
        "Batch normalization with given statistics.",
-       {XArgument(), VectorArgument("gamma", "[C] or [0]"), VectorArgument("beta", "[C] or [0]"),
-        VectorArgument("mean", "[C]"), VectorArgument("variance", "[C]")},
+       {SetArgument("x"), VectorArgument("gamma", "[C] or [0]"),
+        VectorArgument("beta", "[C] or [0]"), VectorArgument("mean", "[C]"),
+        VectorArgument("variance", "[C]")},
        {LikeArgument("y", 0, "x, normalized")},
        {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), ScaleAttribute(),
         CenterAttribute()},
@@ -271,7 +227,7 @@ const std::vector<OpDecl>& BatchNormOps() {
        Inference},
       {"TfjsBatchNormInferenceGrad",
        "Gradient of TfjsBatchNormInference, with respect to the statistics too.",
-       {XArgument("dy"), XArgument(), VectorArgument("gamma", "[C] or [0]"),
+       {SetArgument("dy"), SetArgument("x"), VectorArgument("gamma", "[C] or [0]"),
         VectorArgument("mean", "[C]"), VectorArgument("variance", "[C]")},
        {LikeArgument("dx", 1, ""), LikeArgument("dgamma", 2, "[C], or [0] without scale"),
         VectorArgument("dbeta", "[C], or [0] without center"), LikeArgument("dmean", 3, "[C]"),

@@ -3,8 +3,8 @@
 // x has any rank >= 2, its channels on axis 1 or the last one, its samples on axis 0. Saved for
 // backward: moments [3, N, C] of the (sample, channel) pairs. Papers: arXiv 1803.08494 (group),
 // 1607.08022 (instance).
-#include "norms/op_arguments.h"
 #include "norms/ops.h"
+#include "norms/set_arguments.h"
 
 namespace tfjs_norm {
 namespace {
@@ -18,21 +18,7 @@ AttributeDecl GroupsAttribute() {
   return attribute;
 }
 
-ArgumentDecl XArgument(const char* name = "x") { return AnyRankArgument(name, 2); }
-
-ArgumentDecl MomentsArgument() {
-  return RankArgument("moments", 3, "[3, N, C]: mean (high and low part) and biased variance.");
-}
-
-struct GroupLayout {
-  View view;
-  int64_t channels_per_set = 1;
-
-  Dims channels() const { return {view.channels}; }
-  Dims moments() const { return {3, view.rows, view.channels}; }
-};
-
-Status LayoutOf(const Attributes& attributes, const Dims& x, GroupLayout* layout) {
+Status LayoutOf(const Attributes& attributes, const Dims& x, SetLayout* layout) {
   int64_t axis = 0;
   NORM_RETURN_IF_ERROR(ResolveAxis(attributes, "axis", x, &axis));
   const int64_t rank = static_cast<int64_t>(x.size());
@@ -56,10 +42,9 @@ Status LayoutOf(const Attributes& attributes, const Dims& x, GroupLayout* layout
 
 Status InferForward(const Attributes& attributes, const std::vector<Dims>& inputs,
                     std::vector<Dims>* outputs) {
-  GroupLayout layout;
+  SetLayout layout;
   NORM_RETURN_IF_ERROR(LayoutOf(attributes, inputs[0], &layout));
-  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", inputs[1], layout.channels()));
-  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "beta", "center", inputs[2], layout.channels()));
+  NORM_RETURN_IF_ERROR(CheckSetAffine(attributes, layout, inputs[1], inputs[2]));
   *outputs = {inputs[0], layout.moments()};
   return Ok();
 }
@@ -67,56 +52,26 @@ Status InferForward(const Attributes& attributes, const std::vector<Dims>& input
 Status Forward(OpContext& context, const Attributes& attributes,
                const std::vector<Dims>& output_dims, Device device) {
   const Tensor& x = context.input(0);
-  GroupLayout layout;
+  SetLayout layout;
   NORM_RETURN_IF_ERROR(LayoutOf(attributes, x.dims, &layout));
   std::vector<Tensor> outputs;
   NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
   if (x.size() == 0) return RunEmpty(context, device, outputs);
-
-  SetNormForward args;
-  args.view = layout.view;
-  args.channels_per_set = layout.channels_per_set;
-  args.epsilon = attributes.Number("epsilon");
-  args.x = x.data;
-  args.gamma = DataOrNull(context.input(1));
-  args.beta = DataOrNull(context.input(2));
-  args.y = outputs[0].data;
-  args.moments = Moments::From(outputs[1].data, layout.view.pairs());
-  return RunKernels(context, device, args);
+  return RunSetForward(context, attributes, layout, outputs, device);
 }
 
 Status InferBackward(const Attributes& attributes, const std::vector<Dims>& inputs,
                      std::vector<Dims>* outputs) {
-  GroupLayout layout;
+  SetLayout layout;
   NORM_RETURN_IF_ERROR(LayoutOf(attributes, inputs[1], &layout));
-  NORM_RETURN_IF_ERROR(CheckShape("dy", inputs[0], inputs[1]));
-  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", inputs[2], layout.channels()));
-  NORM_RETURN_IF_ERROR(CheckShape("moments", inputs[3], layout.moments()));
-  *outputs = {inputs[1], inputs[2], ParameterShape(attributes, "center", layout.channels())};
-  return Ok();
+  return InferSetBackward(attributes, layout, inputs, outputs);
 }
 
 Status Backward(OpContext& context, const Attributes& attributes,
                 const std::vector<Dims>& output_dims, Device device) {
-  const Tensor& x = context.input(1);
-  GroupLayout layout;
-  NORM_RETURN_IF_ERROR(LayoutOf(attributes, x.dims, &layout));
-  std::vector<Tensor> outputs;
-  NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
-  if (x.size() == 0) return RunEmpty(context, device, outputs);
-
-  SetNormBackward args;
-  args.view = layout.view;
-  args.channels_per_set = layout.channels_per_set;
-  args.epsilon = attributes.Number("epsilon");
-  args.dy = context.input(0).data;
-  args.x = x.data;
-  args.gamma = DataOrNull(context.input(2));
-  args.moments = Moments::From(context.input(3).data, layout.view.pairs());
-  args.dx = outputs[0].data;
-  args.dgamma = DataOrNull(outputs[1]);
-  args.dbeta = DataOrNull(outputs[2]);
-  return RunKernels(context, device, args);
+  SetLayout layout;
+  NORM_RETURN_IF_ERROR(LayoutOf(attributes, context.input(1).dims, &layout));
+  return RunSetBackward(context, attributes, layout, output_dims, device);
 }
 
 }  // namespace
@@ -125,7 +80,8 @@ const std::vector<OpDecl>& GroupNormOps() {
   static const auto& ops = *new std::vector<OpDecl>{
       {"TfjsGroupNorm",
        "Group normalization: statistics of each sample and group of channels.",
-       {XArgument(), VectorArgument("gamma", "[C] or [0]"), VectorArgument("beta", "[C] or [0]")},
+       {SetArgument("x"), VectorArgument("gamma", "[C] or [0]"),
+        VectorArgument("beta", "[C] or [0]")},
        {LikeArgument("y", 0, "x, normalized"), MomentsArgument()},
        {AxisAttribute("axis", kAxisDoc), GroupsAttribute(), EpsilonAttribute(1e-3),
         ScaleAttribute(), CenterAttribute()},
@@ -133,9 +89,8 @@ const std::vector<OpDecl>& GroupNormOps() {
        Forward},
       {"TfjsGroupNormGrad",
        "Gradient of TfjsGroupNorm's y.",
-       {XArgument("dy"), XArgument(), VectorArgument("gamma", "[C] or [0]"), MomentsArgument()},
-       {LikeArgument("dx", 1, ""), LikeArgument("dgamma", 2, "[C], or [0] without scale"),
-        VectorArgument("dbeta", "[C], or [0] without center")},
+       SetGradInputs(),
+       SetGradOutputs(),
        {AxisAttribute("axis", kAxisDoc), GroupsAttribute(), EpsilonAttribute(1e-3),
         ScaleAttribute(), CenterAttribute()},
        InferBackward,

@@ -1,0 +1,71 @@
+#include "norms/set_arguments.h"
+
+namespace tfjs_norm {
+
+ArgumentDecl MomentsArgument() {
+  return RankArgument("moments", 3,
+                      "[3, R, C], R rows: mean (high and low part) and biased variance.");
+}
+
+std::vector<ArgumentDecl> SetGradInputs() {
+  return {SetArgument("dy"), SetArgument("x"), VectorArgument("gamma", "[C] or [0]"),
+          MomentsArgument()};
+}
+
+std::vector<ArgumentDecl> SetGradOutputs() {
+  return {LikeArgument("dx", 1, ""), LikeArgument("dgamma", 2, "[C], or [0] without scale"),
+          VectorArgument("dbeta", "[C], or [0] without center")};
+}
+
+Status CheckSetAffine(const Attributes& attributes, const SetLayout& layout, const Dims& gamma,
+                      const Dims& beta) {
+  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", gamma, layout.channels()));
+  return CheckParameter(attributes, "beta", "center", beta, layout.channels());
+}
+
+Status InferSetBackward(const Attributes& attributes, const SetLayout& layout,
+                        const std::vector<Dims>& inputs, std::vector<Dims>* outputs) {
+  NORM_RETURN_IF_ERROR(CheckShape("dy", inputs[0], inputs[1]));
+  NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", inputs[2], layout.channels()));
+  NORM_RETURN_IF_ERROR(CheckShape("moments", inputs[3], layout.moments()));
+  *outputs = {inputs[1], inputs[2], ParameterShape(attributes, "center", layout.channels())};
+  return Ok();
+}
+
+Status RunSetForward(OpContext& context, const Attributes& attributes, const SetLayout& layout,
+                     const std::vector<Tensor>& outputs, Device device, SetNormForward args) {
+  args.view = layout.view;
+  args.rows_per_set = layout.rows_per_set;
+  args.channels_per_set = layout.channels_per_set;
+  args.epsilon = attributes.Number("epsilon");
+  args.x = context.input(0).data;
+  args.gamma = DataOrNull(context.input(1));
+  args.beta = DataOrNull(context.input(2));
+  args.y = outputs.front().data;
+  args.moments = Moments::From(outputs.back().data, layout.view.pairs());
+  return RunKernels(context, device, args);
+}
+
+Status RunSetBackward(OpContext& context, const Attributes& attributes, const SetLayout& layout,
+                      const std::vector<Dims>& output_dims, Device device) {
+  std::vector<Tensor> outputs;
+  NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
+  const Tensor& x = context.input(1);
+  if (x.size() == 0) return RunEmpty(context, device, outputs);
+
+  SetNormBackward args;
+  args.view = layout.view;
+  args.rows_per_set = layout.rows_per_set;
+  args.channels_per_set = layout.channels_per_set;
+  args.epsilon = attributes.Number("epsilon");
+  args.dy = context.input(0).data;
+  args.x = x.data;
+  args.gamma = DataOrNull(context.input(2));
+  args.moments = Moments::From(context.input(3).data, layout.view.pairs());
+  args.dx = outputs[0].data;
+  args.dgamma = DataOrNull(outputs[1]);
+  args.dbeta = DataOrNull(outputs[2]);
+  return RunKernels(context, device, args);
+}
+
+}  // namespace tfjs_norm

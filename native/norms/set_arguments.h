@@ -1,0 +1,39 @@
+// What the declarations of the set normalizers (set_norm.h) share: gradient inputs dy, x, gamma,
+// moments; gradient outputs dx, dgamma, dbeta; attributes epsilon, scale, center.
+#pragma once
+
+#include <vector>
+
+#include "norms/op_arguments.h"
+
+namespace tfjs_norm {
+
+struct SetLayout {
+  View view;
+  int64_t rows_per_set = 1;
+  int64_t channels_per_set = 1;
+
+  Dims channels() const { return {view.channels}; }
+  Dims moments() const { return {3, view.rows, view.channels}; }
+};
+
+inline ArgumentDecl SetArgument(const char* name) { return AnyRankArgument(name, 2); }
+ArgumentDecl MomentsArgument();
+std::vector<ArgumentDecl> SetGradInputs();
+std::vector<ArgumentDecl> SetGradOutputs();
+
+// gamma and beta of a forward op.
+Status CheckSetAffine(const Attributes& attributes, const SetLayout& layout, const Dims& gamma,
+                      const Dims& beta);
+
+Status InferSetBackward(const Attributes& attributes, const SetLayout& layout,
+                        const std::vector<Dims>& inputs, std::vector<Dims>* outputs);
+
+// `outputs`: what the forward op allocated; y first, moments last. `args` brings what only one of
+// the normalizers has.
+Status RunSetForward(OpContext& context, const Attributes& attributes, const SetLayout& layout,
+                     const std::vector<Tensor>& outputs, Device device, SetNormForward args = {});
+Status RunSetBackward(OpContext& context, const Attributes& attributes, const SetLayout& layout,
+                      const std::vector<Dims>& output_dims, Device device);
+
+}  // namespace tfjs_norm
