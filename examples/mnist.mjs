@@ -78,7 +78,7 @@ function accuracyOf(model, { x, y }) {
 
 async function trainOne(name, batchSize, bar) {
   // The step size shrinks with the batch (linear scaling), as is usual in the literature.
-  const model = buildModel(tf, layers[name], 0.05 * Math.sqrt(batchSize / 32));
+  const model = buildModel(tf, layers[name], 0.02 * Math.sqrt(batchSize / 32));
   const images = imagesFor(batchSize);
   const steps = Math.floor(images / batchSize);
   const evaluateEvery = Math.max(1, Math.ceil(steps / EVALUATIONS));

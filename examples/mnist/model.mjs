@@ -31,8 +31,7 @@ export function buildModel(tf, makeNorm, learningRate) {
     layers: [
       ...block(8, 2, { inputShape: [28, 28, 1] }),
       ...block(16, 2),
-      ...block(32, 1),
-      tf.layers.globalAveragePooling2d({}),
+      tf.layers.flatten(),
       tf.layers.dense({
         units: 10,
         activation: 'softmax',
