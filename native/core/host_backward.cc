@@ -23,7 +23,8 @@ class Backward {
     const Scratch& scratch = plan_.slots[slot];
     const bool parallel = !plan_.grid.whole_units;
     const Tiles tiles = plan_.grid.tiles(unit);
-    ForEachTile(tiles, parallel, false, [&](const Tile& tile) { Sum(tiles, tile, scratch); });
+    ForEachTile(tiles, parallel, Order::kForward,
+                [&](const Tile& tile) { Sum(tiles, tile, scratch); });
     MergePieces(tiles.pieces, unit.pairs(), scratch.first);
     MergePieces(tiles.pieces, unit.pairs(), scratch.second);
     for (int64_t r = unit.row; r < unit.row + unit.rows; ++r) {
@@ -43,7 +44,8 @@ class Backward {
     step.q_ = scratch.coefficients[1];
     step.t_ = scratch.coefficients[2];
     method_(unit, step);
-    ForEachTile(tiles, parallel, true, [&](const Tile& tile) { Apply(tiles, tile, scratch); });
+    ForEachTile(tiles, parallel, Order::kBackward,
+                [&](const Tile& tile) { Apply(tiles, tile, scratch); });
   }
 
  private:
@@ -94,16 +96,6 @@ class Backward {
   bool stream_;
 };
 
-// The row blocks' sums, in order.
-void WriteGradient(const Grid& grid, const double* parts, float* out) {
-  if (!out) return;
-  for (int64_t c = 0; c < grid.view.channels; ++c) {
-    double total = parts[c];
-    for (int64_t b = 1; b < grid.row_blocks; ++b) total += parts[b * grid.view.channels + c];
-    out[c] = static_cast<float>(total);
-  }
-}
-
 }  // namespace
 
 size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling) {
@@ -127,8 +119,8 @@ void RunBackward(const View& view, const Coupling& coupling, const float* dy, co
   ForEachUnit(plan.grid, [&](const Unit& unit, int64_t row_block, int slot) {
     backward.RunUnit(unit, row_block, slot);
   });
-  WriteGradient(plan.grid, plan.dgamma, dgamma);
-  WriteGradient(plan.grid, plan.dbeta, dbeta);
+  WriteTotals(plan.dgamma, plan.grid.row_blocks, view.channels, dgamma);
+  WriteTotals(plan.dbeta, plan.grid.row_blocks, view.channels, dbeta);
 }
 
 }  // namespace host

@@ -22,7 +22,8 @@ class Forward {
     const Scratch& scratch = plan_.slots[slot];
     const bool parallel = !plan_.grid.whole_units;
     const Tiles tiles = plan_.grid.tiles(unit);
-    ForEachTile(tiles, parallel, false, [&](const Tile& tile) { Sum(tiles, tile, scratch); });
+    ForEachTile(tiles, parallel, Order::kForward,
+                [&](const Tile& tile) { Sum(tiles, tile, scratch); });
     MergePieces(tiles.pieces, unit.pairs(), scratch.first);
     MergePieces(tiles.pieces, unit.pairs(), scratch.second);
     Finish(unit, scratch);
@@ -33,7 +34,8 @@ class Forward {
     step.b_ = scratch.coefficients[1];
     method_(unit, step);
     // Backwards: what was read last is in the cache still.
-    ForEachTile(tiles, parallel, true, [&](const Tile& tile) { Apply(tiles, tile, scratch); });
+    ForEachTile(tiles, parallel, Order::kBackward,
+                [&](const Tile& tile) { Apply(tiles, tile, scratch); });
   }
 
  private:

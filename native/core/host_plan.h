@@ -54,14 +54,14 @@ struct Plan {
 
 // Runs f(tile) over a unit: here and now in the order given, or over all threads.
 template <typename F>
-void ForEachTile(const Tiles& tiles, bool parallel, bool reverse, F f) {
+void ForEachTile(const Tiles& tiles, bool parallel, Order order, F f) {
   const int64_t count = tiles.count();
-  const auto task = [&](int64_t index, int) { f(tiles[reverse ? count - 1 - index : index]); };
   if (parallel) {
-    ParallelFor(count, tiles.unit.pairs() * tiles.view.positions, task);
-  } else {
-    for (int64_t i = 0; i < count; ++i) task(i, 0);
+    const auto task = [&](int64_t index, int) { f(tiles[index]); };
+    ParallelFor(count, tiles.unit.pairs() * tiles.view.positions, task, order);
+    return;
   }
+  for (int64_t i = 0; i < count; ++i) f(tiles[order == Order::kForward ? i : count - 1 - i]);
 }
 
 inline void MergePieces(int64_t pieces, int64_t pairs, double* sums) {
@@ -69,6 +69,13 @@ inline void MergePieces(int64_t pieces, int64_t pairs, double* sums) {
     const double* part = sums + piece * pairs;
     for (int64_t i = 0; i < pairs; ++i) sums[i] += part[i];
   }
+}
+
+// Sums `parts` ([blocks, columns]; clobbered) over the blocks, in order. `out` may be null.
+inline void WriteTotals(double* parts, int64_t blocks, int64_t columns, float* out) {
+  if (!out) return;
+  MergePieces(blocks, columns, parts);
+  for (int64_t c = 0; c < columns; ++c) out[c] = static_cast<float>(parts[c]);
 }
 
 // Runs f(unit, row_block, slot) over all units. Units of a row block run in order.

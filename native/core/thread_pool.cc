@@ -16,8 +16,9 @@ namespace tfjs_norm {
 namespace host {
 namespace {
 
-// Long enough to bridge the serial step between two phases of one op, short enough to cost nothing.
-constexpr auto kSpinTime = std::chrono::microseconds(20);
+// Long enough to bridge the serial step between two phases of one op and the way to the next op of
+// a model, for a wake-up takes longer than a small op; short enough to cost nothing.
+constexpr auto kSpinTime = std::chrono::microseconds(100);
 
 void Pause() {
 #if defined(__x86_64__)
@@ -27,18 +28,39 @@ void Pause() {
 #endif
 }
 
-struct Job {
-  TaskFunction function = nullptr;
-  void* context = nullptr;
-  int64_t tasks = 0;
-  int max_helpers = 0;
-  std::atomic<int64_t> next{0};
+// Each thread's own share of the tasks, on a cache line of its own.
+struct alignas(64) Share {
+  std::atomic<int64_t> next;
+  int64_t begin;
+  int64_t end;
+};
 
+struct Job {
+  TaskFunction function;
+  void* context;
+  Order order;
+  int threads;
+  Share shares[kMaxThreads];
+
+  Job(int64_t tasks, int among, Order in, TaskFunction call, void* with)
+      : function(call), context(with), order(in), threads(among) {
+    for (int i = 0; i < threads; ++i) {
+      shares[i].begin = tasks * i / threads;
+      shares[i].end = tasks * (i + 1) / threads;
+      shares[i].next.store(shares[i].begin, std::memory_order_relaxed);
+    }
+  }
+
+  // Its own share first, for that is what its caches hold; then what others have left.
   void Work(int slot) {
-    for (;;) {
-      const int64_t task = next.fetch_add(1, std::memory_order_relaxed);
-      if (task >= tasks) return;
-      function(context, task, slot);
+    for (int i = 0; i < threads; ++i) {
+      Share& share = shares[(slot + i) % threads];
+      for (;;) {
+        const int64_t task = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (task >= share.end) break;
+        const bool forward = order == Order::kForward;
+        function(context, forward ? task : share.begin + share.end - 1 - task, slot);
+      }
     }
   }
 };
@@ -52,7 +74,7 @@ class Pool {
     pthread_sigmask(SIG_SETMASK, &all, &previous);
     for (int i = 0; i < helpers; ++i) {
       try {
-        std::thread([this] { Serve(); }).detach();
+        std::thread([this, slot = i + 1] { Serve(slot); }).detach();
         ++helpers_;
       } catch (const std::system_error&) {
         break;  // fewer threads are slower, not wrong
@@ -95,18 +117,18 @@ class Pool {
   }
 
  private:
-  void Serve() {
+  // The same thread has the same slot, and so the same share, in every job of one shape.
+  void Serve(int slot) {
     uint64_t seen = 0;
     for (;;) {
       AwaitNews(seen);
       Job* job = nullptr;
-      int slot = 0;
       {
         std::lock_guard<std::mutex> lock(mutex_);
         seen = generation_.load(std::memory_order_relaxed);
-        if (job_ && joined_ < job_->max_helpers) {
+        if (job_ && slot < job_->threads) {
           job = job_;
-          slot = ++joined_;
+          ++joined_;
         }
       }
       if (!job) continue;
@@ -163,16 +185,17 @@ int ThreadCount() {
 
 void LimitThreads(int threads) { thread_limit.store(threads, std::memory_order_relaxed); }
 
-void RunTasks(int64_t tasks, int64_t elements, TaskFunction function, void* context) {
-  Job job;
-  job.function = function;
-  job.context = context;
-  job.tasks = tasks;
+void RunTasks(int64_t tasks, int64_t elements, Order order, TaskFunction function, void* context) {
   const int limit = thread_limit.load(std::memory_order_relaxed);
-  const int64_t threads = std::min<int64_t>(limit > 0 ? limit : kMaxThreads, tasks);
-  job.max_helpers = static_cast<int>(std::min<int64_t>(threads, ThreadCount())) - 1;
-  const bool alone = job.max_helpers < 1 || elements < kInlineElements || ThePool().helpers() == 0;
-  if (alone || !ThePool().Run(job)) job.Work(0);
+  const int64_t most = std::min<int64_t>(limit > 0 ? limit : kMaxThreads, ThreadCount());
+  const int64_t threads = std::min(tasks, most);
+  if (threads > 1 && elements >= kInlineElements && ThePool().helpers() > 0) {
+    Job job(tasks, static_cast<int>(threads), order, function, context);
+    if (ThePool().Run(job)) return;
+  }
+  for (int64_t i = 0; i < tasks; ++i) {
+    function(context, order == Order::kForward ? i : tasks - 1 - i, 0);
+  }
 }
 
 }  // namespace host

@@ -1,4 +1,5 @@
 // Host layer and RMS norm, backward.
+#include "core/host_plan.h"
 #include "core/workspace.h"
 #include "norms/row_norm_cpu.h"
 
@@ -97,15 +98,6 @@ struct Gradients {
     dbeta = workspace->Take<double>(blocks * args.columns);
     parts = workspace->Take<Pair>(cut.pieces > 1 ? cut.batch * cut.pieces : 0);
   }
-
-  void Write(const double* sums, int64_t columns, float* out) const {
-    if (!out) return;
-    for (int64_t c = 0; c < columns; ++c) {
-      double total = sums[c];
-      for (int64_t b = 1; b < blocks; ++b) total += sums[b * columns + c];
-      out[c] = static_cast<float>(total);
-    }
-  }
 };
 
 void BackwardLongRows(const RowNormBackward& args, const Cut<RowNormBackward>& cut,
@@ -146,16 +138,17 @@ Status Run(const RowNormBackward& args, void* workspace) {
   const Cut<RowNormBackward> cut(args, kBackwardBatch);
   Workspace arena(workspace);
   const Gradients gradients(args, cut, &arena);
-  const int64_t sums = gradients.blocks * args.columns;
-  std::fill_n(gradients.dgamma, sums, 0.0);
-  std::fill_n(gradients.dbeta, sums, 0.0);
   if (cut.pieces > 1) {
+    std::fill_n(gradients.dgamma, args.columns, 0.0);
+    std::fill_n(gradients.dbeta, args.columns, 0.0);
     BackwardLongRows(args, cut, gradients);
   } else {
     const auto task = [&](int64_t block, int) {
       const int64_t end = std::min((block + 1) * gradients.rows_in_block, args.rows);
       double* dgamma = gradients.dgamma + block * args.columns;
       double* dbeta = gradients.dbeta + block * args.columns;
+      std::fill_n(dgamma, args.columns, 0.0);
+      std::fill_n(dbeta, args.columns, 0.0);
       for (int64_t row = block * gradients.rows_in_block; row < end; row += cut.batch) {
         const int64_t rows = std::min(cut.batch, end - row);
         Pair parts[kMaxBatch];
@@ -169,8 +162,8 @@ Status Run(const RowNormBackward& args, void* workspace) {
     };
     ParallelFor(gradients.blocks, args.rows * args.columns, task);
   }
-  gradients.Write(gradients.dgamma, args.columns, args.dgamma);
-  gradients.Write(gradients.dbeta, args.columns, args.dbeta);
+  WriteTotals(gradients.dgamma, gradients.blocks, args.columns, args.dgamma);
+  WriteTotals(gradients.dbeta, gradients.blocks, args.columns, args.dbeta);
   return Ok();
 }
 
