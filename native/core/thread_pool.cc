@@ -16,9 +16,11 @@ namespace tfjs_norm {
 namespace host {
 namespace {
 
-// Long enough to bridge the serial step between two phases of one op and the way to the next op of
-// a model, for a wake-up takes longer than a small op; short enough to cost nothing.
-constexpr auto kSpinTime = std::chrono::microseconds(100);
+// A sleeping thread wakes later than a small op ends, so a worker that has run out of work watches
+// for more: at first without pause, for the serial step between two phases of one op; then giving
+// way to whoever else wants its core, for the way to the next op of a model.
+constexpr auto kSpinTime = std::chrono::microseconds(50);
+constexpr auto kYieldTime = std::chrono::microseconds(500);
 
 void Pause() {
 #if defined(__x86_64__)
@@ -139,13 +141,15 @@ class Pool {
 
   void AwaitNews(uint64_t seen) {
     const auto news = [&] { return generation_.load(std::memory_order_acquire) != seen; };
-    const auto end = std::chrono::steady_clock::now() + kSpinTime;
-    do {
+    const auto start = std::chrono::steady_clock::now();
+    for (auto waited = start - start; waited < kYieldTime;
+         waited = std::chrono::steady_clock::now() - start) {
       for (int i = 0; i < 32; ++i) {
         if (news()) return;
         Pause();
       }
-    } while (std::chrono::steady_clock::now() < end);
+      if (waited >= kSpinTime) std::this_thread::yield();
+    }
     std::unique_lock<std::mutex> lock(mutex_);
     ++sleeping_;
     wake_.wait(lock, news);
