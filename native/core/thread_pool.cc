@@ -1,6 +1,7 @@
 #include "core/thread_pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 namespace tfjs_norm {
 namespace host {
@@ -70,14 +72,18 @@ struct Job {
 class Pool {
  public:
   explicit Pool(int helpers) {
+    CPU_ZERO(&allowed_);
+    sched_getaffinity(0, sizeof allowed_, &allowed_);
+    workers_.reserve(static_cast<size_t>(helpers));
     // A worker runs none of the host program's signal handlers.
     sigset_t all, previous;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &previous);
     for (int i = 0; i < helpers; ++i) {
       try {
-        std::thread([this, slot = i + 1] { Serve(slot); }).detach();
-        ++helpers_;
+        std::thread worker([this, slot = i + 1] { Serve(slot); });
+        workers_.push_back(worker.native_handle());
+        worker.detach();
       } catch (const std::system_error&) {
         break;  // fewer threads are slower, not wrong
       }
@@ -85,7 +91,7 @@ class Pool {
     pthread_sigmask(SIG_SETMASK, &previous, nullptr);
   }
 
-  int helpers() const { return helpers_; }
+  int helpers() const { return static_cast<int>(workers_.size()); }
 
   // False: another caller has the pool.
   bool Run(Job& job) {
@@ -100,7 +106,10 @@ class Pool {
       generation_.fetch_add(1, std::memory_order_release);
       sleepers = sleeping_ > 0;
     }
-    if (sleepers) wake_.notify_all();
+    if (sleepers) {
+      AvoidThisCore();
+      wake_.notify_all();
+    }
     job.Work(0);
     int joined;
     {
@@ -119,6 +128,23 @@ class Pool {
   }
 
  private:
+  // The kernels of virtual machines wake a thread on the core of whoever wakes it even if others
+  // are idle, and there it would not run before the op is over. Among many workers one does not
+  // matter.
+  void AvoidThisCore() {
+    constexpr size_t kFewWorkers = 7;
+    if (workers_.size() > kFewWorkers) return;
+    const int core = sched_getcpu();
+    if (core < 0 || core == avoided_) return;
+    avoided_ = core;
+    cpu_set_t others = allowed_;
+    CPU_CLR(core, &others);
+    if (CPU_COUNT(&others) == 0) return;
+    for (const pthread_t worker : workers_) {
+      pthread_setaffinity_np(worker, sizeof others, &others);
+    }
+  }
+
   // The same thread has the same slot, and so the same share, in every job of one shape.
   void Serve(int slot) {
     uint64_t seen = 0;
@@ -156,7 +182,9 @@ class Pool {
     --sleeping_;
   }
 
-  int helpers_ = 0;
+  std::vector<pthread_t> workers_;
+  cpu_set_t allowed_;
+  int avoided_ = -1;
   std::mutex owner_;
   std::mutex mutex_;
   std::condition_variable wake_;
