@@ -13,6 +13,12 @@ export function checkEpsilon(fail: Fail, value: unknown): number {
   return value;
 }
 
+/** The options of an op: an object, or nothing. */
+export function checkOptions<T extends object>(fail: Fail, options: T | null | undefined): T {
+  if (options === undefined || options === null) return {} as T;
+  return typeof options === 'object' ? options : fail('options', 'must be an object', options);
+}
+
 export function checkFraction(fail: Fail, argument: string, value: unknown): number {
   if (typeof value !== 'number' || !(value >= 0 && value <= 1)) {
     return fail(argument, 'must be a number from 0 to 1', value);

@@ -48,6 +48,24 @@ const COMPOSED_ONLY = ['webgl', 'wasm', 'webgpu'];
 
 type Run = (spec: OpSpec, inputs: Inputs, attributes: Attributes, backend: unknown) => TensorInfo[];
 
+/** TensorFlow's status codes, by the names that direct calls of the addon use. */
+const CODES: Record<string, string> = {
+  3: 'INVALID_ARGUMENT',
+  8: 'RESOURCE_EXHAUSTED',
+  9: 'FAILED_PRECONDITION',
+  12: 'UNIMPLEMENTED',
+  13: 'INTERNAL',
+  14: 'UNAVAILABLE',
+};
+
+/** tfjs-node gives a status as `Invalid TF_Status: 8` and a line `Message: ...`. */
+function withCode(error: Error): Error {
+  const [, status, message] =
+    /^Invalid TF_Status: (\d+)\s+Message: (.*)$/s.exec(error.message) ?? [];
+  if (status === undefined || message === undefined) return error;
+  return Object.assign(new Error(message, { cause: error }), { code: CODES[status] ?? status });
+}
+
 const runNative: Run = (spec, inputs, attributes, backend) => {
   const { binding, executeMultipleOutputs } = backend as NodeBackend;
   const types = {
@@ -61,7 +79,11 @@ const runNative: Run = (spec, inputs, attributes, backend) => {
     value: attributes[name]!,
   }));
   const tensors = spec.inputs.map((name) => inputs[name]!);
-  return executeMultipleOutputs.call(backend, spec.name, list, tensors, spec.outputs);
+  try {
+    return executeMultipleOutputs.call(backend, spec.name, list, tensors, spec.outputs);
+  } catch (error) {
+    throw withCode(error as Error);
+  }
 };
 
 const runDirect: Run = (spec, inputs, attributes, backend) => {

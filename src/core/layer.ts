@@ -167,9 +167,15 @@ export abstract class ChannelLayer extends AffineLayer {
     const axis = resolveAxis(fail, this.axis, shape.length);
     if (axis < firstAxis) fail('axis', 'must not be the batch axis', this.axis);
     const channels = this.knownExtent(shape, axis);
-    this.inputSpec = [new tf.InputSpec({ ndim: shape.length, axes: { [axis]: channels } })];
+    this.inputSpec = inputSpecOf(shape, [axis]);
     return channels;
   }
+}
+
+/** Fixes rank and the given extents of the input, so that another one is refused in the layer's name. */
+export function inputSpecOf(shape: Shape, axes: readonly number[]): layers.Layer['inputSpec'] {
+  const extents = Object.fromEntries(axes.map((axis) => [axis, shape[axis]!]));
+  return [new tf.InputSpec({ ndim: shape.length, axes: extents })];
 }
 
 /** An axis or axes as an argument of a layer: integers, whose range is known only when the layer is built. */
@@ -181,6 +187,8 @@ export function checkAxes(fail: Fail, axis: unknown): number | number[] {
   return Array.isArray(axis) ? [...axis] : (axis as number);
 }
 
-export function checkChannelAxis(fail: Fail, axis: unknown): number {
-  return Number.isInteger(axis) ? (axis as number) : fail('axis', 'must be an integer', axis);
+/** Models from Python name the axis as a list of one. */
+export function checkChannelAxis(fail: Fail, given: unknown): number {
+  const axis = Array.isArray(given) && given.length === 1 ? given[0] : given;
+  return Number.isInteger(axis) ? axis : fail('axis', 'must be an integer', given);
 }

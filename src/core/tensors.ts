@@ -19,6 +19,10 @@ export function toTensor(fail: Fail, argument: string, value: unknown): Tensor {
       return fail(argument, 'must be a float32 tensor or an array of numbers', value);
     try {
       tensor = tf.tensor(value);
+      if (Array.isArray(value) && tf.util.flatten(value).length !== tensor.size) {
+        tensor.dispose();
+        throw new RangeError('expected rows of one length');
+      }
     } catch (cause) {
       return fail(argument, 'must be a float32 tensor or an array of numbers', value, cause);
     }

@@ -1,5 +1,7 @@
 /** Gives the normalization layers of an existing model our classes. */
 import type { LayersModel, layers } from '@tensorflow/tfjs-node';
+import { checkEpsilon, checkFraction } from '../core/checks';
+import { opFail } from '../core/errors';
 import { BatchNormalization } from '../norms/batchNormalization';
 import { LayerNormalization } from '../norms/layerNormalization';
 import { tf } from '../tensorflow';
@@ -27,14 +29,17 @@ export interface NativeOpsReport<M> {
 }
 
 type Layer = layers.Layer;
-type StockFields = Layer & { axis: number | number[] };
+type StockFields = Layer & { axis: number | number[]; epsilon: number; momentum: number };
+
+const single = (axis: number | number[]) =>
+  Array.isArray(axis) && axis.length === 1 ? axis[0]! : axis;
 
 interface Replacement {
   stock: unknown;
   native: { prototype: object; className: string };
   /** Fields of the native class that the stock layer does not have, or has otherwise. */
   fields(layer: StockFields): object;
-  /** Why this layer has to stay. */
+  /** Why this layer has to stay; may throw it. */
   refuse(layer: StockFields): string | undefined;
 }
 
@@ -42,22 +47,34 @@ const REPLACEMENTS: Record<string, Replacement> = {
   BatchNormalization: {
     stock: tf.layers.batchNormalization({ name: 'stock' }).constructor,
     native: BatchNormalization,
-    fields: () => ({ unbiased: false, virtualBatchSize: null }),
-    refuse: () => undefined,
+    // Models from Python name the axis as a list of one.
+    fields: ({ axis }) => ({ axis: single(axis), unbiased: false, virtualBatchSize: null }),
+    refuse: ({ axis, epsilon, momentum }) => {
+      if (Array.isArray(single(axis))) {
+        return `its axes ${JSON.stringify(axis)} are several, of which tfjs uses the first only`;
+      }
+      checkEpsilon(opFail('useNativeOps'), epsilon);
+      checkFraction(opFail('useNativeOps'), 'momentum', momentum);
+    },
   },
   LayerNormalization: {
     stock: tf.layers.layerNormalization({ name: 'stock' }).constructor,
     native: LayerNormalization,
     // tfjs turns the axis into a list when it builds the layer.
     fields: ({ axis }) => ({
-      axis: Array.isArray(axis) && axis.length === 1 ? axis[0] : axis,
+      axis: single(axis),
       betaConstraint: null,
       gammaConstraint: null,
     }),
-    refuse: ({ axis }) =>
-      Array.isArray(axis) && axis.some((one, i) => i > 0 && one < axis[i - 1]!)
+    refuse: ({ axis, epsilon }) => {
+      checkEpsilon(opFail('useNativeOps'), epsilon);
+      // Before it is built, axes counted from both ends have no order yet.
+      const list = Array.isArray(axis) ? axis : [axis];
+      const mixed = list.some((one) => one < 0) && list.some((one) => one >= 0);
+      return mixed || list.some((one, i) => i > 0 && one < list[i - 1]!)
         ? `its axes ${JSON.stringify(axis)} are not in ascending order, for which tfjs lays its weights out differently`
-        : undefined,
+        : undefined;
+    },
   },
 };
 
@@ -80,6 +97,17 @@ function inside(layer: Layer): Layer[] {
   ];
 }
 
+function reasonToKeep(layer: Layer, { stock, refuse }: Replacement): string | undefined {
+  if (layer.constructor !== stock) {
+    return 'it is not the layer class of the tfjs that this package uses';
+  }
+  try {
+    return refuse(layer as StockFields);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /**
  * The layer object stays: its name, weights, nodes in the graph, and whoever holds it, an optimizer or another model,
  * stay right. Only its class changes, whose fields have the names of the stock class.
@@ -94,6 +122,9 @@ function replace(layer: Layer, { native, fields }: Replacement): void {
  * names, optimizer and compilation stay; the layers become `NativeBatchNormalization` and `NativeLayerNormalization`,
  * also in a saved model, which loads where this package is imported. Works on Sequential and functional models, nested
  * models, shared layers and wrappers. Calling it again changes nothing.
+ *
+ * Gradients of gradients, which stock layers composed of differentiable ops have, end at a native op: tfjs says that
+ * `TfjsLayerNormGrad` has no gradient. Keep stock layers, or `TFJS_CUDA_NORM_DEVICE=composed`, for gradient penalties.
  *
  * One difference in training: a batch normalization layer that is not trainable uses its moving statistics, as in
  * Keras; tfjs's own uses those of the batch.
@@ -114,10 +145,7 @@ export function useNativeOps<M extends LayersModel>(model: M): NativeOpsReport<M
       ? REPLACEMENTS[className]
       : undefined;
     if (replacement) {
-      const reason =
-        layer.constructor === replacement.stock
-          ? replacement.refuse(layer as StockFields)
-          : 'it is not the layer class of the tfjs that this package uses';
+      const reason = reasonToKeep(layer, replacement);
       if (reason) {
         report.kept.push({ name: layer.name, className, reason });
       } else {

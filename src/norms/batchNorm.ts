@@ -85,9 +85,9 @@ registerOpGradient({
       { dy, x: x!, gamma: gamma!, moments: moments! },
       rest,
     );
-    // y does not depend on the running statistics.
-    const none = tf.zeros([x!.shape[attrs.axis as number]!]);
-    return { x: dx!, gamma: dgamma!, beta: dbeta!, moving_mean: none, moving_variance: none };
+    // y does not depend on the running statistics. A tensor each: tfjs disposes gradients that it adds up.
+    const none = () => tf.zeros([x!.shape[attrs.axis as number]!]);
+    return { x: dx!, gamma: dgamma!, beta: dbeta!, moving_mean: none(), moving_variance: none() };
   },
 });
 

@@ -1,6 +1,6 @@
 /** The group norm op: kernels, gradient and the public function. Instance norm is the same kernel, groups = C. */
 import type { Tensor, TensorLike } from '@tensorflow/tfjs-node';
-import { checkEpsilon, checkGroups, resolveChannelAxis } from '../core/checks';
+import { checkEpsilon, checkGroups, checkOptions, resolveChannelAxis } from '../core/checks';
 import { groupView, setNorm, setNormGrad } from '../core/composed/setNorm';
 import { type Fail, opFail } from '../core/errors';
 import { type Attributes, registerOp, registerOpGradient, runOp } from '../core/kernels';
@@ -102,8 +102,9 @@ export function runGroupNorm(
   return axis === 1 ? run(x, 1) : withTrailing(x, [axis], (last) => run(last, x.rank - 1));
 }
 
-function groupNorm_<T extends Tensor>(x: T | TensorLike, options: GroupNormOptions = {}): T {
+function groupNorm_<T extends Tensor>(x: T | TensorLike, given?: GroupNormOptions): T {
   const fail = opFail('groupNorm');
+  const options = checkOptions(fail, given);
   const { groups = 32 } = options;
   return runGroupNorm(fail, x, options, (channels) => checkGroups(fail, groups, channels)) as T;
 }

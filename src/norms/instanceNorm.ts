@@ -1,5 +1,6 @@
 /** The instance norm op: the group norm kernel with one group for each channel. */
 import type { Tensor, TensorLike } from '@tensorflow/tfjs-node';
+import { checkOptions } from '../core/checks';
 import { opFail } from '../core/errors';
 import type { AffineOptions } from '../core/parameters';
 import { tf } from '../tensorflow';
@@ -13,8 +14,10 @@ export interface InstanceNormOptions extends AffineOptions {
   epsilon?: number;
 }
 
-function instanceNorm_<T extends Tensor>(x: T | TensorLike, options: InstanceNormOptions = {}): T {
-  return runGroupNorm(opFail('instanceNorm'), x, options, (channels) => Math.max(1, channels)) as T;
+function instanceNorm_<T extends Tensor>(x: T | TensorLike, given?: InstanceNormOptions): T {
+  const fail = opFail('instanceNorm');
+  const options = checkOptions(fail, given);
+  return runGroupNorm(fail, x, options, (channels) => Math.max(1, channels)) as T;
 }
 
 /**

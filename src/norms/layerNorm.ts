@@ -1,6 +1,6 @@
 /** The layer norm op: kernels, gradient and the public function. */
 import type { Tensor, TensorLike } from '@tensorflow/tfjs-node';
-import { checkEpsilon, resolveAxes } from '../core/checks';
+import { checkEpsilon, checkOptions, resolveAxes } from '../core/checks';
 import { rowView, setNorm, setNormGrad } from '../core/composed/setNorm';
 import { opFail } from '../core/errors';
 import { registerOp, registerOpGradient, runOp } from '../core/kernels';
@@ -77,8 +77,9 @@ export interface LayerNormOptions extends AffineOptions {
   epsilon?: number;
 }
 
-function layerNorm_<T extends Tensor>(value: T | TensorLike, options: LayerNormOptions = {}): T {
+function layerNorm_<T extends Tensor>(value: T | TensorLike, given?: LayerNormOptions): T {
   const fail = opFail('layerNorm');
+  const options = checkOptions(fail, given);
   const x = toInput(fail, value, 1);
   const axes = resolveAxes(fail, options.axis ?? -1, x.rank);
   const epsilon = checkEpsilon(fail, options.epsilon ?? 1e-3);

@@ -1,7 +1,13 @@
 /** The layer normalization layer. */
 import type { Shape, serialization, Tensor } from '@tensorflow/tfjs-node';
 import { checkEpsilon, resolveAxes } from '../core/checks';
-import { type AffineArguments, AffineLayer, checkAxes, type Kwargs } from '../core/layer';
+import {
+  type AffineArguments,
+  AffineLayer,
+  checkAxes,
+  inputSpecOf,
+  type Kwargs,
+} from '../core/layer';
 import { tf } from '../tensorflow';
 import { layerNorm } from './layerNorm';
 
@@ -42,6 +48,7 @@ export class LayerNormalization extends AffineLayer {
     const shape = this.onlyShape(inputShape);
     const axes = resolveAxes(this.fail, this.axis, shape.length);
     this.addAffineWeights(axes.map((axis) => this.knownExtent(shape, axis)));
+    this.inputSpec = inputSpecOf(shape, axes);
     this.built = true;
   }
 

@@ -1,6 +1,13 @@
 /** The RMS norm op: kernels, gradient and the public function. */
 import type { Tensor, TensorLike } from '@tensorflow/tfjs-node';
-import { checkBoolean, checkEpsilon, checkPartial, resolveAxes, sizeOf } from '../core/checks';
+import {
+  checkBoolean,
+  checkEpsilon,
+  checkOptions,
+  checkPartial,
+  resolveAxes,
+  sizeOf,
+} from '../core/checks';
 import {
   rmsNorm as composedRmsNorm,
   type RmsSettings,
@@ -89,8 +96,9 @@ export interface RmsNormOptions extends AffineOptions {
   partial?: number;
 }
 
-function rmsNorm_<T extends Tensor>(value: T | TensorLike, options: RmsNormOptions = {}): T {
+function rmsNorm_<T extends Tensor>(value: T | TensorLike, given?: RmsNormOptions): T {
   const fail = opFail('rmsNorm');
+  const options = checkOptions(fail, given);
   const x = toInput(fail, value, 1);
   const axes = resolveAxes(fail, options.axis ?? -1, x.rank);
   const epsilon = checkEpsilon(fail, options.epsilon ?? 1e-6);

@@ -1,7 +1,13 @@
 /** The RMS normalization layer. */
 import type { Shape, serialization, Tensor } from '@tensorflow/tfjs-node';
 import { checkBoolean, checkEpsilon, checkPartial, resolveAxes } from '../core/checks';
-import { checkAxes, type Kwargs, type LayerVariable, NormalizationLayer } from '../core/layer';
+import {
+  checkAxes,
+  inputSpecOf,
+  type Kwargs,
+  type LayerVariable,
+  NormalizationLayer,
+} from '../core/layer';
 import { type LayerArguments, toInitializer } from '../core/layerArguments';
 import { tf } from '../tensorflow';
 import { rmsNorm } from './rmsNorm';
@@ -54,6 +60,7 @@ export class RMSNormalization extends NormalizationLayer {
     const { fail } = this;
     const axes = resolveAxes(fail, this.axis, shape.length);
     const extents = axes.map((axis) => this.knownExtent(shape, axis));
+    this.inputSpec = inputSpecOf(shape, axes);
     const ones = toInitializer(fail, 'scale', undefined, 'ones');
     this.scale = this.addWeight('scale', extents, 'float32', ones, undefined, true);
     this.built = true;
