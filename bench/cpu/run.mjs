@@ -62,6 +62,7 @@ function benchCase({ shape, norms }) {
   });
 }
 
+/** PyTorch and our kernels through the C face, interleaved in a process of Python. */
 function torchRows(rows) {
   const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'torch_cpu.py');
   const cases = rows.map(({ norm: name, shape }) => ({
@@ -69,13 +70,10 @@ function torchRows(rows) {
     shape,
     groups: groupsOf(shape),
   }));
-  const input = JSON.stringify({
-    threads: os.availableParallelism(),
-    rounds: options.rounds,
-    cases,
-  });
+  const { library } = device;
+  const request = { library, threads: os.availableParallelism(), rounds: options.rounds, cases };
   const result = spawnSync(options.torch, [script], {
-    input,
+    input: JSON.stringify(request),
     encoding: 'utf8',
     maxBuffer: 1 << 26,
   });
@@ -87,15 +85,33 @@ function torchRows(rows) {
   return JSON.parse(result.stdout);
 }
 
+function printTorch({ version, rows }) {
+  console.log(`\nPyTorch ${version} and our kernels, ms (ours / PyTorch):`);
+  const pair = (torch, ours) =>
+    `${torch.toFixed(3).padStart(9)} ${ours.toFixed(3).padStart(9)} ${times(ours, torch)}`;
+  for (const row of rows) {
+    console.log(
+      `${row.norm.padEnd(10)} ${row.shape.join('x').padEnd(14)} forward ${pair(row.forward, row.ours_forward)}` +
+        `   backward ${pair(row.backward, row.ours_backward)}`,
+    );
+  }
+  const slower = rows.filter(
+    (row) => row.ours_forward > row.forward || row.ours_backward > row.backward,
+  );
+  console.log(
+    `Slower than PyTorch in ${slower.length} of ${rows.length}: ` +
+      slower.map((row) => `${row.norm} ${row.shape.join('x')}`).join('; '),
+  );
+}
+
 const times = (value, base) => (value === undefined ? '-' : (value / base).toFixed(2)).padStart(8);
 
-function printRow({ norm: name, shape, ms, torch }) {
+function printRow({ norm: name, shape, ms }) {
   const size = `${kilobytes(shape) < 1024 ? `${kilobytes(shape)} KB` : `${(kilobytes(shape) / 1024).toFixed(1)} MB`}`;
   console.log(
     `${name.padEnd(10)} ${shape.join('x').padEnd(14)} ${size.padStart(8)} ${ms.copy.toFixed(3).padStart(8)} ` +
       `${times(ms.forward, ms.copy)} ${times(ms.composedForward, ms.copy)} ${times(ms.backward, ms.copy)} ` +
-      `${times(ms.both, ms.copy)} ${times(ms.composedBoth, ms.copy)}` +
-      (torch ? ` ${times(torch.forward, ms.copy)} ${times(torch.backward, ms.copy)}` : ''),
+      `${times(ms.both, ms.copy)} ${times(ms.composedBoth, ms.copy)}`,
   );
 }
 
@@ -103,13 +119,8 @@ console.log(
   `${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} cores; multiples of x.add(0)`,
 );
 const rows = (options.quick ? QUICK_CASES : CASES).flatMap(benchCase);
-const torch = options.torch ? torchRows(rows) : undefined;
-torch?.rows.forEach((row, i) => {
-  rows[i].torch = row;
-});
 console.log(
-  'norm       shape              size  add(0)ms  forward composed backward     both composed' +
-    (torch ? `  torch ${torch.version}: forward backward` : ''),
+  'norm       shape              size  add(0)ms  forward composed backward     both composed',
 );
 rows.forEach(printRow);
 
@@ -132,6 +143,9 @@ console.log(
     : `SLOWER than the composed ops: ${slower.map((r) => `${r.norm} ${r.shape.join('x')}`).join('; ')}`,
 );
 
+const torch = options.torch ? torchRows(rows) : undefined;
+if (torch) printTorch(torch);
+
 if (options.json) {
   mkdirSync(path.dirname(path.resolve(options.json)), { recursive: true });
   const machine = {
@@ -142,8 +156,8 @@ if (options.json) {
   const report = {
     date: new Date().toISOString().slice(0, 10),
     machine,
-    torch: torch?.version,
     rows,
+    torch,
   };
   writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
 }

@@ -10,6 +10,8 @@ export interface DeviceInfo {
   backend: string;
   /** Why this device and no other. */
   reason: string;
+  /** The op library that is loaded. */
+  library: string | null;
 }
 
 /** Where ops on this backend run. */
@@ -50,7 +52,8 @@ function why(backend: string, device: Device): string {
 export function device(): DeviceInfo {
   const backend = tf.getBackend();
   const here = deviceOn(backend);
-  return { device: here, backend, reason: why(backend, here) };
+  const library = nativeLibrary?.path ?? null;
+  return { device: here, backend, reason: why(backend, here), library };
 }
 
 const WARNED = Symbol.for('tfjs-cuda-norm.warned');
