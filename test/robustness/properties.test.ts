@@ -1,12 +1,10 @@
-/** Random shapes and attributes against the float64 reference. */
-
-import type { Tensor } from '@tensorflow/tfjs';
+/** Random shapes and attributes, y and gradients, against the float64 reference. */
 import fc from 'fast-check';
 import { tf } from '../../src';
 import { normal, sizeOf } from '../support/arrays';
 import { everyOp } from '../support/everyOp';
 import { expectClose } from '../support/expectClose';
-import { tensor } from '../support/tensors';
+import { tensor, withGradients } from '../support/tensors';
 
 const RUNS = 100;
 const LARGEST = 6000;
@@ -63,7 +61,7 @@ function optionsFor(
   return { axis: channelAxis, ...ghosts };
 }
 
-describe.each(everyOp)('$name', ({ name, op, reference }) => {
+describe.each(everyOp)('$name', ({ name, op, partition, reference }) => {
   test(`agrees with the reference on ${RUNS} random shapes and attributes`, () => {
     fc.assert(
       fc.property(draw, ({ shape, seed, mean, pick, choice }) => {
@@ -78,11 +76,23 @@ describe.each(everyOp)('$name', ({ name, op, reference }) => {
           });
           const axis = (options as { axis: number }).axis;
           const all = name === 'batchNorm' ? { ...options, ...moving(shape[axis]!) } : options;
-          const y = op(tensor(x), all);
+          const { parameterShape } = partition(shape, options);
+          const gamma = normal(parameterShape, seed + 1, { mean: 1, deviation: 0.3 });
+          const beta = normal(parameterShape, seed + 2);
+          const dy = normal(shape, seed + 3);
+          const want = reference(x.data, shape, options, { gamma, beta });
+          const { y, grads } = withGradients(
+            (t, g, b) => op(t!, { ...all, gamma: g, beta: b }),
+            [x, gamma, beta].map(tensor),
+            tensor(dy),
+          );
           expect(y.shape).toEqual(shape);
-          expectClose('y', y, reference(x.data, shape, options));
-          const dx = tf.grad((t: Tensor) => op(t, all))(tensor(x), tensor(normal(shape, seed + 1)));
-          expect(dx.shape).toEqual(shape);
+          expectClose('y', y, want.y);
+          const wantGrads = want.gradients(dy.data);
+          for (const [i, input] of (['x', 'gamma', 'beta'] as const).entries()) {
+            expect(grads[i]!.shape).toEqual(input === 'x' ? shape : parameterShape);
+            expectClose(`d${input}`, grads[i]!, wantGrads[input]);
+          }
         });
         expect(tf.memory().numTensors).toBe(before);
       }),

@@ -1,4 +1,4 @@
-/** The five ops behind one signature, for tests that ask the same of all: six channels, no parameters. */
+/** The five ops behind one signature, for tests that ask the same of all: six channels, no parameters unless given. */
 
 import type { Tensor } from '@tensorflow/tfjs';
 import { norm, tf } from '../../src';
@@ -6,21 +6,40 @@ import {
   axesPartition,
   batchPartition,
   centered,
+  type Gradients,
   groupPartition,
   instancePartition,
   type Options,
+  type Parameters,
+  type Partition,
   rootMeanSquare,
 } from './reference';
 
 export interface EveryOp {
   name: string;
   op(x: Tensor, options?: object): Tensor;
-  reference(x: Float64Array, shape: readonly number[], options?: Options): Float64Array;
+  /** Which elements share a statistic and which a parameter. */
+  partition(shape: readonly number[], options?: Options): Partition;
+  /** The float64 definition of y and of the gradients. */
+  reference(
+    x: Float64Array,
+    shape: readonly number[],
+    options?: Options,
+    parameters?: Parameters,
+  ): { y: Float64Array; gradients(dy: Float64Array): Gradients };
   /** Whether statistics are those of one sample alone. */
   perSample: boolean;
 }
 
 const EPSILON = 1e-3;
+
+const withCentered = (
+  partition: EveryOp['partition'],
+): Pick<EveryOp, 'partition' | 'reference'> => ({
+  partition,
+  reference: (x, shape, options = {}, parameters = {}) =>
+    centered(x, partition(shape, options), parameters, options.epsilon ?? EPSILON),
+});
 
 export const everyOp: EveryOp[] = [
   {
@@ -31,36 +50,36 @@ export const everyOp: EveryOp[] = [
         const moving = { movingMean: tf.zeros(channels), movingVariance: tf.ones(channels) };
         return norm.ops.batchNorm(x, { ...moving, epsilon: EPSILON, ...options }).y;
       }),
-    reference: (x, shape, options = {}) =>
-      centered(x, batchPartition(shape, options), {}, EPSILON).y,
+    ...withCentered((shape, options = {}) => batchPartition(shape, options)),
     perSample: false,
   },
   {
     name: 'groupNorm',
     op: (x, options) => norm.ops.groupNorm(x, { groups: 3, epsilon: EPSILON, ...options }),
-    reference: (x, shape, options = {}) =>
-      centered(x, groupPartition(shape, { groups: 3, ...options }), {}, EPSILON).y,
+    ...withCentered((shape, options) => groupPartition(shape, { groups: 3, ...options })),
     perSample: true,
   },
   {
     name: 'instanceNorm',
     op: (x, options) => norm.ops.instanceNorm(x, { epsilon: EPSILON, ...options }),
-    reference: (x, shape, options = {}) =>
-      centered(x, instancePartition(shape, options), {}, EPSILON).y,
+    ...withCentered((shape, options = {}) => instancePartition(shape, options)),
     perSample: true,
   },
   {
     name: 'layerNorm',
     op: (x, options) => norm.ops.layerNorm(x, { epsilon: EPSILON, ...options }),
-    reference: (x, shape, options = {}) =>
-      centered(x, axesPartition(shape, options), {}, EPSILON).y,
+    ...withCentered((shape, options = {}) => axesPartition(shape, options)),
     perSample: true,
   },
   {
     name: 'rmsNorm',
     op: (x, options) => norm.ops.rmsNorm(x, { epsilon: EPSILON, ...options }),
-    reference: (x, shape, options = {}) =>
-      rootMeanSquare(x, axesPartition(shape, options), {}, { epsilon: EPSILON, ...options }).y,
+    partition: (shape, options = {}) => axesPartition(shape, options),
+    reference: (x, shape, options = {}, parameters = {}) =>
+      rootMeanSquare(x, axesPartition(shape, options), parameters, {
+        epsilon: EPSILON,
+        ...options,
+      }),
     perSample: true,
   },
 ];
