@@ -52,6 +52,14 @@ function cmakeJs(root) {
 // CMake keeps what it found in its cache; when one of these changes it must look again from nothing.
 const configureKey = (defines, env) => hash(defines, env.CXX ?? '', env.CUDAARCHS ?? '');
 
+/** What a build with these defines leaves in build/Release, test programs aside. */
+const products = ({ NORM_CUDA, NORM_TESTS, NORM_TENSORFLOW_INCLUDE }) => [
+  'tfjs_cuda_norm.node',
+  NORM_CUDA === 'ON' ? 'libtfjs_cuda_norm.so' : 'libtfjs_cuda_norm_host.so',
+  ...(NORM_TESTS === 'ON' ? ['libtfjs_cuda_norm_emulated.so'] : []),
+  ...(NORM_TENSORFLOW_INCLUDE ? ['libtfjs_cuda_norm_stream.so'] : []),
+];
+
 /**
  * The step: builds the op library and the addon where the sources, the compiler or TensorFlow changed. `cuda` and
  * `tensorflow` are what the steps before found; the library that hands us TensorFlow's stream needs its headers.
@@ -73,12 +81,14 @@ export async function ensureNativeBuild(context, cuda, tensorflow) {
     sources: contentKey(context.root, ['CMakeLists.txt', 'cmake', 'native', 'package.json']),
     root: context.root,
   };
+  const missing = () =>
+    products(defines).filter((file) => !existsSync(join(build, 'Release', file)));
   const isDone = () => {
     const stamp = readJson(stampPath);
     return (
       stamp &&
       Object.entries(wanted).every(([name, value]) => stamp[name] === value) &&
-      existsSync(join(build, 'Release/tfjs_cuda_norm.node'))
+      missing().length === 0
     );
   };
   if (isDone()) {
@@ -101,6 +111,13 @@ export async function ensureNativeBuild(context, cuda, tensorflow) {
         // Configured is remembered before the build, so that a run that was stopped goes on where it was.
         writeJson(stampPath, { configure, root: context.root });
         await compile(context, cuda, defines, build);
+        if (missing().length > 0) {
+          throw new StepProblem(STEP, {
+            why: `the build ended well but without ${missing().join(', ')} (its output: ${build}/setup.log)`,
+            fix: `remove ${build} and run again`,
+            works: COMPOSED,
+          });
+        }
         writeJson(stampPath, wanted);
       }
     },

@@ -1,10 +1,10 @@
 // node_modules of a checkout from package-lock.json.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { StepProblem } from './context.mjs';
 import { seconds } from './log.mjs';
 import { run, tail } from './process.mjs';
-import { hash, readJson, withLock, writeJson } from './store.mjs';
+import { hash, readJson, withLock } from './store.mjs';
 
 const STEP = 'packages';
 
@@ -18,27 +18,21 @@ export function matchesLockfile(root) {
       ([path, entry]) =>
         path === '' ||
         entry.optional ||
-        (installed[path]?.version === entry.version && existsSync(join(root, path))),
+        (installed[path]?.version === entry.version &&
+          existsSync(join(root, path, 'package.json'))),
     )
   );
 }
 
 /** The step: `npm ci --ignore-scripts` where node_modules does not hold what package-lock.json says. */
 export async function ensurePackages(context) {
-  const stampPath = join(context.root, 'node_modules/.tfjs-cuda-norm.json');
-  const key = hash(readFileSync(join(context.root, 'package-lock.json')));
-  const done = () => readJson(stampPath)?.key === key;
-  if (done()) {
+  if (matchesLockfile(context.root)) {
     return;
   }
   const work = async () => {
-    if (done()) {
-      return;
-    }
     if (!matchesLockfile(context.root)) {
       await install(context);
     }
-    writeJson(stampPath, { key });
   };
   await withLock(context.cache, `packages-${hash(context.root)}`, work, ({ pid }) =>
     context.log.step(STEP, `another setup (process ${pid}) is installing; waiting`),

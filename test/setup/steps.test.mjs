@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contentKey, ensureNativeBuild, writeEsmEntry } from '../../scripts/setup/build.mjs';
 import { cacheRoot } from '../../scripts/setup/context.mjs';
 import { ensureCuda } from '../../scripts/setup/cuda.mjs';
-import { matchesLockfile } from '../../scripts/setup/packages.mjs';
+import { ensurePackages, matchesLockfile } from '../../scripts/setup/packages.mjs';
 import {
   inspectLibrary,
   linkLibrary,
@@ -163,6 +163,70 @@ test('native build without CMake, make or compiler names all that is missing', a
     ensureNativeBuild(context, undefined, undefined),
     explains('native build', /cmake, make, a C\+\+ compiler/, /build-essential cmake/),
   );
+});
+
+test('native build: a library that is gone is built again, one that the build does not make is a problem', async (t) => {
+  const files = ['tfjs_cuda_norm.node', 'libtfjs_cuda_norm_host.so'];
+  const { context, folder } = makeMachine(t, {
+    programs: {
+      cmake: `echo ran >> "$HOME/runs"; [ "$1" = --build ] || exit 0
+        mkdir -p build/Release; for file in $MAKES; do echo > "build/Release/$file"; done`,
+      make: '',
+      'c++': '',
+    },
+    env: { MAKES: files.join(' ') },
+  });
+  const runs = () => readFileSync(join(folder, 'runs'), 'utf8').trim().split('\n').length;
+  const built = (file) => join(folder, 'build/Release', file);
+  const build = () => ensureNativeBuild(context, undefined, undefined);
+  await build();
+  await build();
+  assert.equal(runs(), 2, 'configured and built once');
+  const emulated = 'libtfjs_cuda_norm_emulated.so';
+  context.checkout = true;
+  await assert.rejects(
+    build(),
+    explains('native build', /without libtfjs_cuda_norm_emulated/, /remove/),
+  );
+  context.env.MAKES = [...files, emulated].join(' ');
+  await build();
+  for (const file of [...files, emulated]) {
+    const before = runs();
+    rmSync(built(file));
+    await build();
+    assert.ok(existsSync(built(file)), file);
+    assert.equal(runs(), before + 2);
+  }
+  const stream = { include: folder, version: '2.0.0' };
+  await assert.rejects(
+    ensureNativeBuild(context, { nvcc: 'nvcc', release: '13.0' }, stream),
+    explains(
+      'native build',
+      /without libtfjs_cuda_norm\.so, libtfjs_cuda_norm_stream\.so/,
+      /remove/,
+    ),
+  );
+});
+
+test('packages: installed once, and again where a package is gone', async (t) => {
+  const lock = '{"packages": {"": {}, "node_modules/a": {"version": "1.0.0"}}}';
+  const { context, folder } = makeMachine(t, {
+    programs: {
+      npm: `echo "$@" >> "$HOME/runs"; mkdir -p node_modules/a
+        echo > node_modules/a/package.json; cp package-lock.json node_modules/.package-lock.json`,
+    },
+  });
+  const runs = () => readFileSync(join(folder, 'runs'), 'utf8').trim().split('\n').length;
+  write(join(folder, 'package-lock.json'), lock);
+  await ensurePackages(context);
+  await ensurePackages(context);
+  assert.equal(runs(), 1);
+  for (const [i, gone] of ['node_modules/a', 'node_modules'].entries()) {
+    rmSync(join(folder, gone), { recursive: true });
+    await ensurePackages(context);
+    assert.ok(existsSync(join(folder, 'node_modules/a/package.json')), gone);
+    assert.equal(runs(), 2 + i);
+  }
 });
 
 test('packages: versions, missing folders and a missing install are told apart', (t) => {
