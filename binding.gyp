@@ -9,7 +9,7 @@
           "action_name": "cmake_js",
           "inputs": ["CMakeLists.txt"],
           "outputs": ["build/Release/tfjs_cuda_norm.node"],
-          "action": ["node", "node_modules/cmake-js/bin/cmake-js", "compile"]
+          "action": ["node", "scripts/gyp.mjs"]
         }
       ]
     }

@@ -38,7 +38,8 @@ export function contentKey(root, paths) {
   return hash(...parts);
 }
 
-function cmakeJs(root) {
+/** The program of cmake-js as the package sees it; undefined where it is not installed. */
+export function cmakeJs(root) {
   try {
     return join(
       dirname(createRequire(join(root, 'package.json')).resolve('cmake-js/package.json')),
