@@ -137,10 +137,15 @@ int32_t Answer(NormCall* call, F f) {
   return Result(status);
 }
 
-// Sizes of the buffers of direct calls, for the count of live bytes.
+// The buffers of direct calls: whose memory each is, and its size for the count of live bytes.
+struct Buffer {
+  Device device = Device::kHost;
+  size_t bytes = 0;
+};
+
 struct Buffers {
   std::mutex mutex;
-  std::map<void*, size_t> bytes;
+  std::map<void*, Buffer> live;
 };
 
 Buffers& GetBuffers() {
@@ -158,23 +163,23 @@ Status AllocateBuffer(int32_t given, size_t bytes, void** data) {
   AfterAllocation(bytes);
   Buffers& buffers = GetBuffers();
   const std::lock_guard<std::mutex> lock(buffers.mutex);
-  buffers.bytes[*data] = bytes;
+  buffers.live[*data] = {device, bytes};
   return Ok();
 }
 
-void FreeBuffer(int32_t given, void* data) {
-  Device device = Device::kHost;
-  if (data == nullptr || !ReadDevice(given, &device).ok()) return;
+void FreeBuffer(void* data) {
+  Buffer buffer;
   {
     Buffers& buffers = GetBuffers();
     const std::lock_guard<std::mutex> lock(buffers.mutex);
-    const auto found = buffers.bytes.find(data);
+    const auto found = buffers.live.find(data);
     // Not a buffer of norm_malloc, or freed already: freeing it would destroy the heap.
-    if (found == buffers.bytes.end()) return;
-    AfterFree(found->second);
-    buffers.bytes.erase(found);
+    if (found == buffers.live.end()) return;
+    buffer = found->second;
+    AfterFree(buffer.bytes);
+    buffers.live.erase(found);
   }
-  FreeOnDevice(device, data);
+  FreeOnDevice(buffer.device, data);
 }
 
 Status CopyBuffer(int32_t given, void* to, const void* from, size_t bytes,
@@ -230,7 +235,8 @@ int32_t norm_malloc(int32_t device, size_t bytes, void** data) {
   return MemoryResult(AllocateBuffer(device, bytes, data));
 }
 
-void norm_free(int32_t device, void* data) { FreeBuffer(device, data); }
+// The device is the one that the buffer was asked of: the wrong free would destroy the heap.
+void norm_free(int32_t, void* data) { FreeBuffer(data); }
 
 int32_t norm_copy_to_device(int32_t device, void* to, const void* from, size_t bytes) {
   return MemoryResult(CopyBuffer(device, to, from, bytes, CopyToDevice));

@@ -97,7 +97,9 @@ NORM_API int32_t norm_inject_fault(const char* kind, int32_t after);
 /* Emulated library: order in which a block's threads run: 0 forward, 1 reverse, 2 seeded random. */
 NORM_API int32_t norm_emulator_order(int32_t order, uint64_t seed);
 
-/* Device memory for direct calls; on NORM_HOST plain aligned memory. Copies synchronise. */
+/* Device memory for direct calls; on NORM_HOST plain aligned memory. Copies synchronise. norm_free
+ * frees on the device that norm_malloc was given, whatever its own says; other pointers are left
+ * alone. */
 NORM_API int32_t norm_malloc(int32_t device, size_t bytes, void** data);
 NORM_API void norm_free(int32_t device, void* data);
 NORM_API int32_t norm_copy_to_device(int32_t device, void* to, const void* from, size_t bytes);

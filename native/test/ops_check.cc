@@ -278,6 +278,15 @@ void CheckFaults() {
   EXPECT(checks, data == nullptr);
   EXPECT(checks, norm_malloc(NORM_CUDA, 64, &data) == 0);
   norm_free(NORM_CUDA, data);
+  // Freed where it was allocated, whichever device the caller names, and once.
+  for (const int32_t named : {int32_t{NORM_HOST}, int32_t{NORM_CUDA}, 7}) {
+    NormCounters counters = {};
+    EXPECT(checks, norm_malloc(NORM_CUDA, 64, &data) == 0);
+    norm_free(named, data);
+    norm_free(named, data);
+    norm_counters(&counters);
+    EXPECT(checks, counters.live_bytes == 0);
+  }
   EXPECT(checks, norm_inject_fault("neither", 0) == static_cast<int32_t>(Code::kInvalidArgument));
 }
 
