@@ -55,9 +55,9 @@ struct RowNormBackward {
   float* dbeta = nullptr;   // [columns] or null
 };
 
-// As in set_norm.h. CUDA: one launch forward; backward one, plus one that sums the parameter
+// As in set_norm.h. CUDA: one launch forward; backward one, plus one for the parameter
 // gradients. Rows beyond 32768 columns (8192 backward; fewer where columns % 4 != 0) are split over
-// blocks: two and four.
+// blocks: two and three.
 namespace host {
 size_t WorkspaceBytes(const RowNormForward& args);
 size_t WorkspaceBytes(const RowNormBackward& args);

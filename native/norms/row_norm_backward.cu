@@ -1,7 +1,8 @@
 // Backward of the row normalizers on CUDA: blocks walk over rows, x and dy are read once, every
 // block keeps its part of dgamma and dbeta in registers, and a second launch sums the blocks' parts
-// in a fixed order.
-#include "core/column_sums.cuh"
+// in a fixed order. Of few rows the second launch takes dgamma and dbeta from x and dy.
+#include <algorithm>
+
 #include "core/row_lanes.cuh"
 #include "core/tiling.cuh"
 #include "core/workspace.h"
@@ -15,12 +16,8 @@ namespace {
 using ScalarLoads = LoadCounts<4, 8>;
 using VectorLoads = LoadCounts<1, 2, 4>;
 
-// Parts are one per block: a constant, so that results do not depend on the GPU.
-constexpr int kBackwardBlocks = 528;
-
-int BlocksFor(const RowTiling& tiling) {
-  return static_cast<int>(tiling.tiles < kBackwardBlocks ? tiling.tiles : kBackwardBlocks);
-}
+// A constant, so that results do not depend on the GPU.
+constexpr int64_t kBackwardBlocks = 528;
 
 template <int V>
 struct ParameterTerms {
@@ -100,7 +97,7 @@ __global__ void NORM_LAUNCH_BOUNDS(kRowThreads<K>, kRowBlocks<K>)
       }
     }
   }
-  if (!args.parameters) return;
+  if (!args.parts) return;
   NORM_UNROLL
   for (int k = 0; k < K; ++k) {
     MergeLanes(block_lanes, terms[k], shared);
@@ -118,59 +115,62 @@ __global__ void NORM_LAUNCH_BOUNDS(kRowThreads<K>, kRowBlocks<K>)
   }
 }
 
-__global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
-    ParameterSumsKernel(ColumnTiling columns, const float* gamma_terms, const float* beta_terms,
-                        float* dgamma, float* dbeta) {
-  SharedArena arena;
-  SumPair* shared = arena.Take<SumPair>(kThreads);
-  SumColumns(columns, static_cast<int>(blockIdx.x), gamma_terms, beta_terms, shared,
-             [&](int64_t column, const SumPair& sums) {
-               if (dgamma) dgamma[column] = static_cast<float>(sums.first);
-               if (dbeta) dbeta[column] = static_cast<float>(sums.second);
-             });
-}
-
 RowTiling MakeTiling(const RowNormBackward& args, bool vector) {
   return RowTiling::Make(args.rows, args.columns, vector ? 4 : 1,
                          vector ? VectorLoads::List() : ScalarLoads::List());
 }
 
+// How the blocks share the rows, and whether each leaves a part of the parameter gradients.
+struct BackwardPlan {
+  RowTiling tiling;
+  int64_t blocks;
+  bool parts;
+
+  BackwardPlan(const RowNormBackward& args, bool vector) : tiling(MakeTiling(args, vector)) {
+    blocks = std::min(tiling.tiles, kBackwardBlocks);
+    const int64_t most = std::min(blocks, args.rows / kPartRows);
+    parts = ParametersWanted(args) && (most == tiling.tiles || most >= kFewParts);
+    if (parts) blocks = most;
+  }
+  bool fits() const { return tiling.loads_per_lane > 0; }
+};
+
+struct BackwardWorkspace {
+  float* gamma_terms;
+  float* beta_terms;
+
+  BackwardWorkspace(Workspace& space, const RowNormBackward& args, const BackwardPlan& plan) {
+    const int64_t terms = plan.parts ? plan.blocks * args.columns : 0;
+    gamma_terms = space.Take<float>(terms);
+    beta_terms = space.Take<float>(terms);
+  }
+};
+
 template <class Loads, int V>
-Status LaunchRows(const RowTiling& tiling, const RowBackwardArgs& args, float* gamma_terms,
-                  float* beta_terms, void* stream) {
+Status LaunchRows(const BackwardPlan& plan, const RowBackwardArgs& args,
+                  const BackwardWorkspace& work, void* stream) {
+  const RowTiling& tiling = plan.tiling;
   return Loads::template For<V>(tiling.loads_per_lane, [&](auto v, auto k) {
     const Lanes block_lanes = Lanes::Make(tiling.lanes, tiling.block_rows, true);
     const size_t shared = RowSums::kSharedBytes + SharedBytes<ParameterTerms<V>>(tiling.threads);
-    const LaunchConfig config = {"RowBackward", dim3(BlocksFor(tiling)), dim3(tiling.threads),
-                                 shared, stream};
+    const LaunchConfig config = {"RowBackward", dim3(static_cast<unsigned>(plan.blocks)),
+                                 dim3(tiling.threads), shared, stream};
     return Launch(config, RowBackwardKernel<decltype(v)::value, decltype(k)::value>, tiling, args,
-                  block_lanes, gamma_terms, beta_terms);
+                  block_lanes, work.gamma_terms, work.beta_terms);
   });
 }
 
 }  // namespace
 
-Status LaunchParameterSums(int64_t items, int64_t columns, const float* gamma_terms,
-                           const float* beta_terms, const RowNormBackward& args, void* stream) {
-  const ColumnTiling tiling = ColumnTiling::Make(items, columns);
-  const LaunchConfig config = {"ParameterSums", dim3(tiling.tiles), dim3(kThreads),
-                               SharedBytes<SumPair>(kThreads), stream};
-  return Launch(config, ParameterSumsKernel, tiling, gamma_terms, beta_terms, args.dgamma,
-                args.dbeta);
-}
-
 size_t WorkspaceBytes(const RowNormBackward& args) {
-  // Sized for either load width and for wanted gradients, so that it is a function of the shape.
+  // Sized for either load width, so that it is a function of the shape and of what is wanted.
   if (args.rows * args.columns == 0) return 0;
   size_t bytes = 0;
   for (const bool vector : {false, args.columns % 4 == 0}) {
-    const RowTiling tiling = MakeTiling(args, vector);
+    const BackwardPlan plan(args, vector);
     Workspace space;
-    if (tiling.loads_per_lane) {
-      space.Take<float>(BlocksFor(tiling) * args.columns);
-      space.Take<float>(BlocksFor(tiling) * args.columns);
-    }
-    const size_t need = tiling.loads_per_lane ? space.bytes() : LongRowWorkspaceBytes(args);
+    if (plan.fits()) BackwardWorkspace(space, args, plan);
+    const size_t need = plan.fits() ? space.bytes() : LongRowWorkspaceBytes(args);
     bytes = need > bytes ? need : bytes;
   }
   return bytes;
@@ -180,17 +180,16 @@ Status Run(const RowNormBackward& args, void* workspace, void* stream) {
   if (args.columns == 0) return Ok();
   if (args.rows == 0) return LaunchParameterSums(0, args.columns, nullptr, nullptr, args, stream);
   const bool vector = args.columns % 4 == 0 && Aligned16(args.dy, args.x, args.gamma, args.dx);
-  const RowTiling tiling = MakeTiling(args, vector);
-  if (tiling.loads_per_lane == 0) return RunLongRows(args, workspace, stream);
+  const BackwardPlan plan(args, vector);
+  if (!plan.fits()) return RunLongRows(args, workspace, stream);
   Workspace space(workspace);
-  float* gamma_terms = space.Take<float>(BlocksFor(tiling) * args.columns);
-  float* beta_terms = space.Take<float>(BlocksFor(tiling) * args.columns);
-  const RowBackwardArgs kernel_args = RowBackwardArgs::Make(args);
-  NORM_RETURN_IF_ERROR(
-      vector ? (LaunchRows<VectorLoads, 4>(tiling, kernel_args, gamma_terms, beta_terms, stream))
-             : (LaunchRows<ScalarLoads, 1>(tiling, kernel_args, gamma_terms, beta_terms, stream)));
-  if (!kernel_args.parameters) return Ok();
-  return LaunchParameterSums(BlocksFor(tiling), args.columns, gamma_terms, beta_terms, args,
+  const BackwardWorkspace work(space, args, plan);
+  const RowBackwardArgs kernel_args = RowBackwardArgs::Make(args, plan.parts);
+  NORM_RETURN_IF_ERROR(vector ? (LaunchRows<VectorLoads, 4>(plan, kernel_args, work, stream))
+                              : (LaunchRows<ScalarLoads, 1>(plan, kernel_args, work, stream)));
+  if (!ParametersWanted(args)) return Ok();
+  if (!plan.parts) return LaunchParameterGradients(args, vector, stream);
+  return LaunchParameterSums(plan.blocks, args.columns, work.gamma_terms, work.beta_terms, args,
                              stream);
 }
 

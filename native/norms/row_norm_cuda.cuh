@@ -78,17 +78,11 @@ struct RowBackwardArgs : RowScale {
   const float* gamma;
   const float* statistics;
   float* dx;
-  bool parameters;  // dgamma or dbeta is wanted
+  bool parts;  // of dgamma and dbeta are wanted
 
-  static RowBackwardArgs Make(const RowNormBackward& args) {
-    return {RowScale::Make(args),
-            args.rows,
-            args.dy,
-            args.x,
-            args.gamma,
-            args.statistics,
-            args.dx,
-            args.dgamma != nullptr || args.dbeta != nullptr};
+  static RowBackwardArgs Make(const RowNormBackward& args, bool parts) {
+    return {RowScale::Make(args), args.rows,       args.dy, args.x,
+            args.gamma,           args.statistics, args.dx, parts};
   }
 
   NORM_DEVICE RowCenter Center(int64_t row) const {
@@ -109,15 +103,25 @@ struct RowBackwardArgs : RowScale {
   }
 };
 
+inline bool ParametersWanted(const RowNormBackward& args) { return args.dgamma || args.dbeta; }
+
 // row_norm_long.cu: rows split over blocks and read twice.
 size_t LongRowWorkspaceBytes(const RowNormForward& args);
 size_t LongRowWorkspaceBytes(const RowNormBackward& args);
 Status RunLongRows(const RowNormForward& args, void* workspace, void* stream);
 Status RunLongRows(const RowNormBackward& args, void* workspace, void* stream);
 
-// row_norm_backward.cu: dgamma and dbeta from [items, columns] partials.
+// Backward blocks leave their parts of dgamma and dbeta, [parts, columns], for a sum. Every part
+// has this many rows or more, so that the parts take an eighth of dx's memory at most.
+constexpr int64_t kPartRows = 16;
+// Parts so few would leave a GPU idle: blocks then take rows as if no part were wanted, and a
+// launch of its own reads x and dy again, which a cache holds as a rule.
+constexpr int64_t kFewParts = 96;
+
+// row_norm_parameters.cu: dgamma and dbeta from [items, columns] parts, or from x and dy.
 Status LaunchParameterSums(int64_t items, int64_t columns, const float* gamma_terms,
                            const float* beta_terms, const RowNormBackward& args, void* stream);
+Status LaunchParameterGradients(const RowNormBackward& args, bool vector, void* stream);
 
 }  // namespace cuda
 }  // namespace tfjs_norm

@@ -1,5 +1,8 @@
 // Backward of rows that no block can hold, on CUDA: partial sums of a row's chunks, dx with every
-// block's part of dgamma and dbeta, and the sum of the parts. x and dy are read twice.
+// block's part of dgamma and dbeta, and the sum of the parts. x and dy are read twice; a third time
+// for dgamma and dbeta where there are few rows.
+#include <algorithm>
+
 #include "core/column_sums.cuh"
 #include "core/workspace.h"
 #include "norms/row_norm_long.cuh"
@@ -118,7 +121,7 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
     }
     __syncthreads();
   }
-  if (args.parameters && inside) {
+  if (args.parts && inside) {
     Store<V>(gamma_terms + split * columns + column, dgamma);
     Store<V>(beta_terms + split * columns + column, dbeta);
   }
@@ -129,6 +132,7 @@ struct LongBackwardWorkspace {
   int column_tiles;
   int64_t split_rows;
   int64_t splits;
+  bool parts;  // a split leaves its part of the parameter gradients
   SumPair* partials;
   float* gamma_terms;
   float* beta_terms;
@@ -138,9 +142,16 @@ struct LongBackwardWorkspace {
     column_tiles = static_cast<int>(CeilDivide(args.columns, int64_t{kThreads} * vector));
     split_rows = CeilDivide(args.rows * column_tiles, Tiling::kTargetTiles);
     splits = CeilDivide(args.rows, split_rows);
+    const int64_t most = std::min(splits, args.rows / kPartRows);
+    parts =
+        ParametersWanted(args) && most > 0 && (most == splits || most * column_tiles >= kFewParts);
+    if (parts) {
+      split_rows = CeilDivide(args.rows, most);
+      splits = CeilDivide(args.rows, split_rows);
+    }
     partials = space.Take<SumPair>(tiling.tiles);
-    gamma_terms = space.Take<float>(splits * args.columns);
-    beta_terms = space.Take<float>(splits * args.columns);
+    gamma_terms = space.Take<float>(parts ? splits * args.columns : 0);
+    beta_terms = space.Take<float>(parts ? splits * args.columns : 0);
   }
 };
 
@@ -148,7 +159,7 @@ template <int V>
 Status RunBackward(const RowNormBackward& args, void* workspace, void* stream) {
   Workspace space(workspace);
   const LongBackwardWorkspace work(space, args, V);
-  const RowBackwardArgs kernel_args = RowBackwardArgs::Make(args);
+  const RowBackwardArgs kernel_args = RowBackwardArgs::Make(args, work.parts);
   const size_t shared = SharedBytes<SumPair>(kThreads);
   const LaunchConfig sums = {"LongRowSums", dim3(work.tiling.grid()), dim3(kThreads), shared,
                              stream};
@@ -159,7 +170,8 @@ Status RunBackward(const RowNormBackward& args, void* workspace, void* stream) {
   NORM_RETURN_IF_ERROR(
       Launch(dx, LongRowDxKernel<V>, work.tiling, work.split_rows, work.column_tiles, kernel_args,
              static_cast<const SumPair*>(work.partials), work.gamma_terms, work.beta_terms));
-  if (!kernel_args.parameters) return Ok();
+  if (!ParametersWanted(args)) return Ok();
+  if (!work.parts) return LaunchParameterGradients(args, V == 4, stream);
   return LaunchParameterSums(work.splits, args.columns, work.gamma_terms, work.beta_terms, args,
                              stream);
 }

@@ -124,6 +124,11 @@ std::vector<RowCase> AwkwardRows(bool quick) {
   add(3, 40000, Data::kConstant, 20000);
   add(5000, 8);
   add(1500, 3, Data::kOffset);
+  // Parameter gradients by parts of many rows, of long ones too, and of rows too few for parts.
+  add(1600, 260);
+  add(80, 5001);
+  add(176, 9000);
+  add(700, 260, Data::kOffset);
   return cases;
 }
 
