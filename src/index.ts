@@ -17,6 +17,7 @@ export type { DeviceInfo } from './core/device';
 export { NormError } from './core/errors';
 export type { AffineOptions } from './core/parameters';
 export type { Device, LoadStep } from './core/report';
+export type { CalibrationBatch, CalibrationData, CalibrationReport } from './models/calibrate';
 export type { KeptLayer, NativeOpsReport, ReplacedLayer } from './models/useNativeOps';
 export type { NativeCounters } from './native';
 export type { BatchNormOptions, BatchNormResult } from './norms/batchNorm';
@@ -30,4 +31,10 @@ export type { LayerNormOptions } from './norms/layerNorm';
 export type { LayerNormalizationArgs } from './norms/layerNormalization';
 export type { RmsNormOptions } from './norms/rmsNorm';
 export type { RMSNormalizationArgs } from './norms/rmsNormalization';
+export type { SwitchableNormOptions, SwitchableNormResult } from './norms/switchableNorm';
+export type {
+  StatisticWeights,
+  SwitchableInference,
+  SwitchableNormalizationArgs,
+} from './norms/switchableNormalization';
 export type { TensorFlowJs } from './tensorflow';

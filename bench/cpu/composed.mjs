@@ -19,6 +19,17 @@ export function composedNorms(tf) {
       standardize(x, range(x.rank - 1).slice(1), 1e-3)
         .mul(gamma)
         .add(beta),
+    switchable: (x, gamma, beta) => {
+      const positions = range(x.rank - 1).slice(1);
+      const own = tf.moments(x, positions, true);
+      const over = (axis) => {
+        const mean = own.mean.mean(axis, true);
+        return { mean, variance: own.variance.add(own.mean.sub(mean).square()).mean(axis, true) };
+      };
+      const sets = [own, over(x.rank - 1), over(0)];
+      const mix = (of) => tf.addN(sets.map((set) => tf.mul(set[of], tf.onesLike(own.mean)))).div(3);
+      return x.sub(mix('mean')).mul(mix('variance').add(1e-3).rsqrt()).mul(gamma).add(beta);
+    },
     layer: (x, gamma, beta) =>
       standardize(x, [x.rank - 1], 1e-3)
         .mul(gamma)

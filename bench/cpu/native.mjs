@@ -24,6 +24,18 @@ function attributesOf(name, rank, channels, groups) {
         attributes: { axis: rank - 1, virtual_batch_size: 0, ...COMMON },
         forwardOnly: { update_rate: 0.01, unbiased: false },
       };
+    case 'switchable':
+      return {
+        op: 'TfjsSwitchableNorm',
+        attributes: {
+          ...COMMON,
+          axis: rank - 1,
+          training: true,
+          use_batch: true,
+          unbiased_spatial_variance: false,
+        },
+        forwardOnly: { update_rate: 0.1 },
+      };
     default:
       return {
         op: 'TfjsGroupNorm',
@@ -32,7 +44,7 @@ function attributesOf(name, rank, channels, groups) {
   }
 }
 
-function publicOp(norm, name, { mean, variance, groups }) {
+function publicOp(norm, name, { mean, variance, logits, groups }) {
   const { ops } = norm;
   return {
     batch: (x, gamma, beta) =>
@@ -40,6 +52,15 @@ function publicOp(norm, name, { mean, variance, groups }) {
     inference: (x, gamma, beta) => ops.batchNormInference(x, { gamma, beta, mean, variance }),
     group: (x, gamma, beta) => ops.groupNorm(x, { gamma, beta, groups }),
     instance: (x, gamma, beta) => ops.instanceNorm(x, { gamma, beta }),
+    switchable: (x, gamma, beta) =>
+      ops.switchableNorm(x, {
+        gamma,
+        beta,
+        meanLogits: logits,
+        varianceLogits: logits,
+        movingMean: mean,
+        movingVariance: variance,
+      }).y,
     layer: (x, gamma, beta) => ops.layerNorm(x, { gamma, beta }),
     rms: (x, gamma) => ops.rmsNorm(x, { gamma }),
   }[name];
@@ -54,9 +75,10 @@ export function nativeCalls({ norm, tf }, name, shape, groups) {
     beta: tf.randomNormal([channels], 0, 0.2, 'float32', 4),
     mean: tf.randomNormal([channels], 0.5, 0.1, 'float32', 5),
     variance: tf.randomUniform([channels], 0.5, 2, 'float32', 6),
+    logits: tf.ones([3]),
   }));
-  const { x, dy, gamma, beta, mean, variance } = tensors;
-  const run = publicOp(norm, name, { mean, variance, groups });
+  const { x, dy, gamma, beta, mean, variance, logits } = tensors;
+  const run = publicOp(norm, name, { mean, variance, logits, groups });
   const forward = () => tf.tidy(() => run(x, gamma, beta));
   const wanted = name === 'rms' ? [x, gamma] : [x, gamma, beta];
   if (name === 'inference') return { tensors, wanted, forward, dispose: () => tf.dispose(tensors) };
@@ -64,7 +86,10 @@ export function nativeCalls({ norm, tf }, name, shape, groups) {
   const { op, attributes, forwardOnly } = attributesOf(name, shape.length, channels, groups);
   const runKernel = (kernel, inputs, attrs) => tf.engine().runKernel(kernel, inputs, attrs);
   const offset = name === 'rms' ? tf.zeros([0]) : beta;
-  const state = name === 'batch' ? { moving_mean: mean, moving_variance: variance } : {};
+  const moving = { moving_mean: mean, moving_variance: variance };
+  const mixing = { mean_logits: logits, variance_logits: logits, ...moving };
+  const state = name === 'batch' ? moving : name === 'switchable' ? mixing : {};
+  const gradState = name === 'switchable' ? mixing : {};
   const outputs = runKernel(
     op,
     { x, gamma, beta: offset, ...state },
@@ -78,7 +103,8 @@ export function nativeCalls({ norm, tf }, name, shape, groups) {
     tensors,
     wanted,
     forward,
-    backward: () => runKernel(`${op}Grad`, { dy, x, gamma, [savedName]: saved }, attributes),
+    backward: () =>
+      runKernel(`${op}Grad`, { dy, x, gamma, ...gradState, [savedName]: saved }, attributes),
     forwardAndBackward: () => gradients(wanted, dy),
     dispose: () => tf.dispose([tensors, saved, offset]),
   };

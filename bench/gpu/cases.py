@@ -14,6 +14,7 @@ SHAPES = [
     ("group", (32, 56, 56, 256), True), ("group", (2, 64, 64, 320), False), ("group", (2, 32, 32, 640), False),
     ("group", (32, 64, 64, 320), False), ("group", (1, 512, 512, 256), False), ("group", (2, 200, 304, 256), False),
     ("instance", (32, 56, 56, 256), True), ("instance", (1, 512, 512, 128), False),
+    ("switchable", (32, 56, 56, 256), False), ("switchable", (2, 64, 64, 320), False),
     ("layer", (8192, 4096), True), ("layer", (50432, 768), True), ("layer", (200704, 96), False),
     ("layer", (4096, 5120), False), ("layer", (1024, 65536), False), ("layer", (128, 4096), False),
     ("rms", (8192, 4096), True), ("rms", (16384, 1024), False), ("rms", (2048, 16384), False),
@@ -21,7 +22,7 @@ SHAPES = [
 
 # Minimal bytes an element: reads and writes that no kernel can avoid when the tensor does not stay on chip.
 MODEL_BYTES = {
-    "batch": (12, 20), "group": (12, 20), "instance": (12, 20), "layer": (8, 12), "rms": (8, 12),
+    "batch": (12, 20), "group": (12, 20), "instance": (12, 20), "switchable": (12, 20), "layer": (8, 12), "rms": (8, 12),
 }
 
 
@@ -32,6 +33,8 @@ def attributes_of(norm, shape):
     if norm in ("group", "instance"):
         groups = channels if norm == "instance" else 32
         return "TfjsGroupNorm", {"epsilon": EPSILON, "groups": groups}, {}
+    if norm == "switchable":
+        return "TfjsSwitchableNorm", {"epsilon": EPSILON}, {"update_rate": 0.1}
     if norm == "layer":
         return "TfjsLayerNorm", {"epsilon": EPSILON}, {}
     return "TfjsRmsNorm", {"epsilon": EPSILON}, {}
@@ -51,11 +54,15 @@ class BufferSet:
         op, common, forward = attributes_of(norm, shape)
         empty = torch.empty(0, device="cuda")
         inputs = [self.x, self.gamma, empty if norm == "rms" else self.beta]
-        if norm == "batch":
+        state = []
+        if norm == "switchable":
+            state = [torch.zeros(3, device="cuda"), torch.ones(3, device="cuda"), self.mean, self.variance]
+        elif norm == "batch":
             inputs += [self.mean, self.variance]
+        inputs += state
         self.forward, self.outputs = self._bind(library, op, inputs, {**common, **forward})
         self.backward, self.gradients = self._bind(
-            library, f"{op}Grad", [self.dy, self.x, self.gamma, self.outputs[-1]], common)
+            library, f"{op}Grad", [self.dy, self.x, self.gamma, *state, self.outputs[-1]], common)
 
     def _bind(self, library, op, inputs, attributes):
         call = Call(library, op, CUDA, [(t.data_ptr(), tuple(t.shape)) for t in inputs], attributes)
@@ -76,6 +83,18 @@ class BufferSet:
         return tensor.permute(0, 3, 1, 2)
 
 
+def switchable(b, x, gamma, beta):
+    """Equal weights, as a new layer has them."""
+    own_var, own = torch.var_mean(x, (1, 2), correction=0, keepdim=True)
+    means, variances = [own], [own_var]
+    for axis in (3, 0):
+        mean = own.mean(axis, keepdim=True)
+        means.append(mean)
+        variances.append((own_var + (own - mean) ** 2).mean(axis, keepdim=True))
+    rho = torch.rsqrt(sum(variances) / 3 + EPSILON)
+    return b.nchw((x - sum(means) / 3) * rho * gamma + beta)
+
+
 def composite(norm, channels):
     """The norm as PyTorch users write it, for eager autograd and for torch.compile."""
     if norm == "batch":
@@ -84,6 +103,8 @@ def composite(norm, channels):
         groups = channels if norm == "instance" else 32
         return lambda b, x, g, o: F.group_norm(b.nchw(x), groups, g, o, EPSILON).contiguous(
             memory_format=torch.channels_last)
+    if norm == "switchable":
+        return switchable
     if norm == "layer":
         return lambda b, x, g, o: F.layer_norm(x, x.shape[-1:], g, o, EPSILON)
     return lambda b, x, g, o: F.rms_norm(x, x.shape[-1:], g, EPSILON)

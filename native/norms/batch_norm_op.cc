@@ -19,14 +19,6 @@ AttributeDecl VirtualBatchSizeAttribute() {
   return attribute;
 }
 
-AttributeDecl UpdateRateAttribute() {
-  AttributeDecl attribute = {"update_rate", AttributeDecl::Type::kFloat, 0.01};
-  attribute.minimum = 0;
-  attribute.maximum = 1;
-  attribute.doc = "1 - momentum: the weight of the new value in the running statistics.";
-  return attribute;
-}
-
 AttributeDecl UnbiasedAttribute() {
   AttributeDecl attribute = {"unbiased", AttributeDecl::Type::kBool, 0};
   attribute.doc = "Whether the running variance is the unbiased one, M / (M - 1) of the variance.";
@@ -203,7 +195,7 @@ const std::vector<OpDecl>& BatchNormOps() {
         VectorArgument("moving_variance", "[C]")},
        {LikeArgument("y", 0, "x, normalized"), LikeArgument("new_moving_mean", 3, "[C]"),
         LikeArgument("new_moving_variance", 4, "[C]"), MomentsArgument()},
-       {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), UpdateRateAttribute(),
+       {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), UpdateRateAttribute(0.01),
         UnbiasedAttribute(), ScaleAttribute(), CenterAttribute(), VirtualBatchSizeAttribute()},
        InferForward,
        Forward},

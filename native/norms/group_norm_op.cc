@@ -9,8 +9,6 @@
 namespace tfjs_norm {
 namespace {
 
-constexpr char kAxisDoc[] = "The channel axis: 1 or the last one.";
-
 AttributeDecl GroupsAttribute() {
   AttributeDecl attribute = {"groups", AttributeDecl::Type::kInt, 32};
   attribute.minimum = 1;
@@ -19,24 +17,14 @@ AttributeDecl GroupsAttribute() {
 }
 
 Status LayoutOf(const Attributes& attributes, const Dims& x, SetLayout* layout) {
-  int64_t axis = 0;
-  NORM_RETURN_IF_ERROR(ResolveAxis(attributes, "axis", x, &axis));
-  const int64_t rank = static_cast<int64_t>(x.size());
-  if (axis != 1 && axis != rank - 1) {
-    return NORM_INVALID("axis must be 1 or the last one for x of shape %s, got %lld",
-                        ToString(x).c_str(), static_cast<long long>(attributes.Int("axis")));
-  }
+  NORM_RETURN_IF_ERROR(SampleLayout(attributes, x, layout));
+  const int64_t channels = layout->view.channels;
   const int64_t groups = attributes.Int("groups");
-  if (x[axis] % groups != 0) {
+  if (channels % groups != 0) {
     return NORM_INVALID("groups must divide the %lld channels, got %lld",
-                        static_cast<long long>(x[axis]), static_cast<long long>(groups));
+                        static_cast<long long>(channels), static_cast<long long>(groups));
   }
-  View& view = layout->view;
-  view.rows = x[0];
-  view.channels = x[axis];
-  view.channels_last = axis == rank - 1;
-  view.positions = view.channels_last ? Product(x, 1, axis) : Product(x, 2, rank);
-  layout->channels_per_set = view.channels / groups;
+  layout->channels_per_set = channels / groups;
   return Ok();
 }
 
@@ -83,16 +71,16 @@ const std::vector<OpDecl>& GroupNormOps() {
        {SetArgument("x"), VectorArgument("gamma", "[C] or [0]"),
         VectorArgument("beta", "[C] or [0]")},
        {LikeArgument("y", 0, "x, normalized"), MomentsArgument()},
-       {AxisAttribute("axis", kAxisDoc), GroupsAttribute(), EpsilonAttribute(1e-3),
-        ScaleAttribute(), CenterAttribute()},
+       {SampleAxisAttribute(), GroupsAttribute(), EpsilonAttribute(1e-3), ScaleAttribute(),
+        CenterAttribute()},
        InferForward,
        Forward},
       {"TfjsGroupNormGrad",
        "Gradient of TfjsGroupNorm's y.",
        SetGradInputs(),
        SetGradOutputs(),
-       {AxisAttribute("axis", kAxisDoc), GroupsAttribute(), EpsilonAttribute(1e-3),
-        ScaleAttribute(), CenterAttribute()},
+       {SampleAxisAttribute(), GroupsAttribute(), EpsilonAttribute(1e-3), ScaleAttribute(),
+        CenterAttribute()},
        InferBackward,
        Backward},
   };

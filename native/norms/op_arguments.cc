@@ -18,6 +18,14 @@ AttributeDecl EpsilonAttribute(double default_value) {
   return attribute;
 }
 
+AttributeDecl UpdateRateAttribute(double default_value) {
+  AttributeDecl attribute = {"update_rate", AttributeDecl::Type::kFloat, default_value};
+  attribute.minimum = 0;
+  attribute.maximum = 1;
+  attribute.doc = "1 - momentum: the weight of the new value in the running statistics.";
+  return attribute;
+}
+
 AttributeDecl ScaleAttribute(bool default_value) {
   AttributeDecl attribute = {"scale", AttributeDecl::Type::kBool, default_value ? 1.0 : 0.0};
   attribute.doc = "Whether gamma is used; gamma has shape [0] otherwise.";

@@ -7,11 +7,13 @@
 #include "core/op.h"
 #include "norms/row_norm.h"
 #include "norms/set_norm.h"
+#include "norms/switchable_norm.h"
 
 namespace tfjs_norm {
 
 AttributeDecl AxisAttribute(const char* name, const char* doc);
 AttributeDecl EpsilonAttribute(double default_value);
+AttributeDecl UpdateRateAttribute(double default_value);
 AttributeDecl ScaleAttribute(bool default_value = true);
 AttributeDecl CenterAttribute(bool default_value = true);
 
@@ -47,7 +49,7 @@ Status AllocateOutputs(OpContext& context, const std::vector<Dims>& dims,
 Status RunEmpty(OpContext& context, Device device, const std::vector<Tensor>& outputs,
                 const std::vector<int>& copies = {});
 
-// Args: one of the structs of set_norm.h and row_norm.h, pointers set.
+// Args: one of the structs of set_norm.h, row_norm.h and switchable_norm.h, pointers set.
 template <typename Args>
 Status RunKernels(OpContext& context, Device device, const Args& args) {
   void* workspace = nullptr;

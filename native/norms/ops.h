@@ -11,5 +11,6 @@ const std::vector<OpDecl>& BatchNormOps();
 const std::vector<OpDecl>& GroupNormOps();  // instance norm is groups = channels
 const std::vector<OpDecl>& LayerNormOps();
 const std::vector<OpDecl>& RmsNormOps();
+const std::vector<OpDecl>& SwitchableNormOps();
 
 }  // namespace tfjs_norm

@@ -17,6 +17,26 @@ std::vector<ArgumentDecl> SetGradOutputs() {
           VectorArgument("dbeta", "[C], or [0] without center")};
 }
 
+AttributeDecl SampleAxisAttribute() {
+  return AxisAttribute("axis", "The channel axis: 1 or the last one.");
+}
+
+Status SampleLayout(const Attributes& attributes, const Dims& x, SetLayout* layout) {
+  int64_t axis = 0;
+  NORM_RETURN_IF_ERROR(ResolveAxis(attributes, "axis", x, &axis));
+  const int64_t rank = static_cast<int64_t>(x.size());
+  if (axis != 1 && axis != rank - 1) {
+    return NORM_INVALID("axis must be 1 or the last one for x of shape %s, got %lld",
+                        ToString(x).c_str(), static_cast<long long>(attributes.Int("axis")));
+  }
+  View& view = layout->view;
+  view.rows = x[0];
+  view.channels = x[axis];
+  view.channels_last = axis == rank - 1;
+  view.positions = view.channels_last ? Product(x, 1, axis) : Product(x, 2, rank);
+  return Ok();
+}
+
 Status CheckSetAffine(const Attributes& attributes, const SetLayout& layout, const Dims& gamma,
                       const Dims& beta) {
   NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", gamma, layout.channels()));

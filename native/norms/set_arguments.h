@@ -22,6 +22,10 @@ ArgumentDecl MomentsArgument();
 std::vector<ArgumentDecl> SetGradInputs();
 std::vector<ArgumentDecl> SetGradOutputs();
 
+// A sample is a row; the channels are on axis 1 or the last one. One set per pair.
+AttributeDecl SampleAxisAttribute();
+Status SampleLayout(const Attributes& attributes, const Dims& x, SetLayout* layout);
+
 // gamma and beta of a forward op.
 Status CheckSetAffine(const Attributes& attributes, const SetLayout& layout, const Dims& gamma,
                       const Dims& beta);

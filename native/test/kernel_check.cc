@@ -9,6 +9,7 @@
 
 #include "test/kernel_row_cases.h"
 #include "test/kernel_set_cases.h"
+#include "test/kernel_switchable_cases.h"
 
 namespace tfjs_norm::test {
 namespace {
@@ -156,12 +157,16 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckChannelAffine(results, device, c, random);
   }
   for (const RowCase& c : AwkwardRows(options.quick)) CheckRowNorm(results, device, c, random);
+  for (const SwitchableCase& c : AwkwardSwitchable(options.quick)) {
+    CheckSwitchableNorm(results, device, c, random);
+  }
   const int count = options.quick ? 15 : 120;
   for (int i = 0; i < count; ++i) {
     const SetCase c = RandomSet(random);
     CheckSetNorm(results, device, c, random);
     CheckChannelAffine(results, device, c, random);
     CheckRowNorm(results, device, RandomRow(random), random);
+    CheckSwitchableNorm(results, device, RandomSwitchable(random), random);
   }
 }
 

@@ -4,6 +4,10 @@ import { GroupNormalization, type GroupNormalizationArgs } from './groupNormaliz
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
 import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
 import { RMSNormalization, type RMSNormalizationArgs } from './rmsNormalization';
+import {
+  SwitchableNormalization,
+  type SwitchableNormalizationArgs,
+} from './switchableNormalization';
 
 export {
   BatchNormalization,
@@ -11,6 +15,7 @@ export {
   InstanceNormalization,
   LayerNormalization,
   RMSNormalization,
+  SwitchableNormalization,
 };
 
 /** A {@link BatchNormalization} layer. */
@@ -36,4 +41,11 @@ export function layerNormalization(args?: LayerNormalizationArgs): LayerNormaliz
 /** An {@link RMSNormalization} layer. */
 export function rmsNormalization(args?: RMSNormalizationArgs): RMSNormalization {
   return new RMSNormalization(args);
+}
+
+/** A {@link SwitchableNormalization} layer. */
+export function switchableNormalization(
+  args?: SwitchableNormalizationArgs,
+): SwitchableNormalization {
+  return new SwitchableNormalization(args);
 }

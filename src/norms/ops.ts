@@ -5,3 +5,4 @@ export { groupNorm } from './groupNorm';
 export { instanceNorm } from './instanceNorm';
 export { layerNorm } from './layerNorm';
 export { rmsNorm } from './rmsNorm';
+export { switchableNorm } from './switchableNorm';

@@ -59,7 +59,7 @@ describeNative('declared and sent', () => {
     );
   });
 
-  test('the library declares the ten ops of the contract', () => {
+  test('the library declares the ops of the contract', () => {
     expect(description.ops.map(({ name }) => name).sort()).toEqual(
       rawOps.map(({ name }) => name).sort(),
     );
@@ -111,6 +111,16 @@ describeNative('declared and sent', () => {
         partial: 0,
         scale: 1,
         center: 0,
+      },
+      TfjsSwitchableNorm: {
+        axis: -1,
+        epsilon: 1e-5,
+        training: 1,
+        use_batch: 1,
+        unbiased_spatial_variance: 0,
+        update_rate: 0.1,
+        scale: 1,
+        center: 1,
       },
     };
     for (const { name, attributes } of description.ops) {

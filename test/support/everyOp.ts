@@ -1,4 +1,4 @@
-/** The five ops behind one signature, for tests that ask the same of all: six channels, no parameters unless given. */
+/** The ops behind one signature, for tests that ask the same of all: six channels, no parameters unless given. */
 
 import type { Tensor } from '@tensorflow/tfjs';
 import { norm, tf } from '../../src';
@@ -14,6 +14,7 @@ import {
   type Partition,
   rootMeanSquare,
 } from './reference';
+import { switchable } from './switchableReference';
 
 export interface EveryOp {
   name: string;
@@ -81,5 +82,23 @@ export const everyOp: EveryOp[] = [
         ...options,
       }),
     perSample: true,
+  },
+  {
+    name: 'switchableNorm',
+    op: (x, options) =>
+      tf.tidy(() => {
+        const { axis = -1 } = (options ?? {}) as { axis?: number };
+        const channels = [x.shape.at(axis) ?? 0];
+        const moving = { movingMean: tf.zeros(channels), movingVariance: tf.ones(channels) };
+        const logits = { meanLogits: tf.ones([3]), varianceLogits: tf.ones([3]) };
+        return norm.ops.switchableNorm(x, { ...moving, ...logits, epsilon: EPSILON, ...options }).y;
+      }),
+    partition: (shape, options = {}) => instancePartition(shape, options),
+    reference: (x, shape, options = {}, parameters = {}) => {
+      const logits = { mean: new Float64Array(3), variance: new Float64Array(3) };
+      const settings = { epsilon: EPSILON, ...options };
+      return switchable(x, instancePartition(shape, options), parameters, logits, settings);
+    },
+    perSample: false,
   },
 ];

@@ -63,6 +63,19 @@ export interface RawOp {
 
 const affine = { scale: true, center: true, epsilon: 1e-3 };
 const X = [4, 3, 3, 6];
+const switchable = {
+  ...affine,
+  axis: -1,
+  training: true,
+  use_batch: true,
+  unbiased_spatial_variance: false,
+};
+const switchableState = {
+  mean_logits: [3],
+  variance_logits: [3],
+  moving_mean: [6],
+  moving_variance: [6],
+};
 
 /** A valid call of each op, in input order. */
 export const rawOps: RawOp[] = [
@@ -125,6 +138,18 @@ export const rawOps: RawOp[] = [
     outputs: 3,
     inputs: { dy: X, x: X, gamma: [6], mean_square: [36] },
     attributes: { ...affine, begin_axis: -1, epsilon_inside: true, partial: 0 },
+  },
+  {
+    name: 'TfjsSwitchableNorm',
+    outputs: 4,
+    inputs: { x: X, gamma: [6], beta: [6], ...switchableState },
+    attributes: { ...switchable, update_rate: 0.25 },
+  },
+  {
+    name: 'TfjsSwitchableNormGrad',
+    outputs: 5,
+    inputs: { dy: X, x: X, gamma: [6], ...switchableState, moments: [3, 4, 6] },
+    attributes: switchable,
   },
 ];
 

@@ -23,6 +23,8 @@ export interface Options {
   epsilon?: number;
   epsilonInside?: boolean;
   partial?: number;
+  useBatch?: boolean;
+  unbiasedSpatialVariance?: boolean;
 }
 
 export interface Parameters {
@@ -125,14 +127,18 @@ export function statistics(x: Float64Array, { set, sets }: Partition): Statistic
   return { mean, variance, count };
 }
 
-function affine(p: Partition, xhat: Float64Array, { gamma, beta }: Parameters): Float64Array {
+export function affine(
+  p: Partition,
+  xhat: Float64Array,
+  { gamma, beta }: Parameters,
+): Float64Array {
   return xhat.map((value, i) => {
     const c = p.parameter[i]!;
     return value * (gamma ? gamma.data[c]! : 1) + (beta ? beta.data[c]! : 0);
   });
 }
 
-function parameterGradients(p: Partition, dy: Float64Array, xhat: Float64Array) {
+export function parameterGradients(p: Partition, dy: Float64Array, xhat: Float64Array) {
   const gamma = new Float64Array(sizeOf(p.parameterShape));
   const beta = new Float64Array(sizeOf(p.parameterShape));
   for (let i = 0; i < dy.length; i++) {
