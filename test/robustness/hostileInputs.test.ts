@@ -10,7 +10,7 @@ import { memory, onBackend, tensor } from '../support/tensors';
 const SHAPE = [4, 3, 5, 6];
 const FLT_MAX = 3.4028234663852886e38;
 
-describe.each(everyOp)('$name', ({ name, op, reference, perSample }) => {
+describe.each(everyOp)('$name', ({ name, op, reference, perSample, mixed = false }) => {
   test('all NaN in, all NaN out', () => {
     tf.tidy(() => {
       const y = values(op(tf.fill(SHAPE, Number.NaN)));
@@ -30,7 +30,8 @@ describe.each(everyOp)('$name', ({ name, op, reference, perSample }) => {
         const channels = SHAPE.at(-1)!;
         const sample = x.data.length / SHAPE[0]!;
         for (let i = 0; i < y.length; i++) {
-          const untouched = perSample ? i >= sample : i % channels !== at % channels;
+          const [otherSample, otherChannel] = [i >= sample, i % channels !== at % channels];
+          const untouched = (otherSample || !(perSample || mixed)) && (otherChannel || perSample);
           if (untouched && y[i] !== clean[i]) throw new Error(`element ${i} changed to ${y[i]}`);
         }
         if (value !== FLT_MAX) expect(y[at]).toBeNaN();
@@ -211,11 +212,11 @@ describe('one value per statistic', () => {
   test.each(everyOp.filter(({ name }) => name !== 'rmsNorm').map((o) => [o.name, o] as const))(
     '%s: y = beta and dx = 0, exactly',
     (name, { op }) => {
-      const shape = name === 'layerNorm' ? [5, 1] : [1, 6];
+      const shape = { layerNorm: [5, 1], switchableNorm: [1, 1] }[name] ?? [1, 6];
       const options = name === 'groupNorm' ? { groups: 6 } : {};
       tf.tidy(() => {
         const x = tensor(normal(shape, 11, { mean: 1e4 }));
-        const parameters = shape[1]!;
+        const parameters = shape.at(-1)!;
         const beta = tensor(normal([parameters], 12));
         const gamma = tensor(normal([parameters], 13));
         const f = (t: Tensor) => op(t, { ...options, beta, gamma });

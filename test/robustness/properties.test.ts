@@ -54,6 +54,8 @@ function optionsFor(
   if (name === 'groupNorm')
     return { axis: channelAxis, groups: choose(divisors(shape[channelAxis]!), choice) };
   if (name === 'instanceNorm') return { axis: channelAxis };
+  if (name === 'switchableNorm')
+    return { axis: channelAxis, unbiasedSpatialVariance: choice > 0.5 };
   const ghosts =
     shape[0]! > 0 && choice > 0.5
       ? { virtualBatchSize: choose(divisors(shape[0]!), choice * 2 - 1) }

@@ -30,6 +30,8 @@ export interface EveryOp {
   ): { y: Float64Array; gradients(dy: Float64Array): Gradients };
   /** Whether statistics are those of one sample alone. */
   perSample: boolean;
+  /** Whether a sample and a channel have statistics that the other ones do not enter. */
+  mixed?: boolean;
 }
 
 const EPSILON = 1e-3;
@@ -100,5 +102,6 @@ export const everyOp: EveryOp[] = [
       return switchable(x, instancePartition(shape, options), parameters, logits, settings);
     },
     perSample: false,
+    mixed: true,
   },
 ];

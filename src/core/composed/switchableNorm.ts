@@ -37,22 +37,22 @@ function mixture(inputs: SwitchableInputs, settings: SwitchableSettings) {
   const { centred, hi, lo } = centre(tf.reshape(x, shape), [position]);
   const biased = rootMeanSquare(centred, [position], settings.epsilon).meanSquare;
   const variance = factor === 1 ? biased : tf.mul(biased, factor);
-  // Means relative to one of them, so that float32 holds their differences.
-  const origin = tf.slice(hi, [0, 0, 0], [1, 1, 1]);
-  const mean = tf.add(tf.sub(hi, origin), lo);
   const over = (setAxis: number) => {
-    const set = centre(mean, [setAxis]);
+    // Means relative to the set's first, so that float32 holds their differences.
+    const extents = hi.shape.map((extent, axisOf) => (axisOf === setAxis ? 1 : extent));
+    const first = tf.slice(hi, [0, 0, 0], extents);
+    const set = centre(tf.add(tf.sub(hi, first), lo), [setAxis]);
     const between = tf.mean(tf.square(set.centred), setAxis, true);
     return {
       below: set.centred,
-      mean: tf.add(tf.add(set.hi, set.lo), origin),
+      mean: tf.add(tf.add(set.hi, set.lo), first),
       variance: tf.add(tf.mean(variance, setAxis, true), between),
     };
   };
   const given = () => {
     const moving = tf.reshape(inputs.movingMean, perChannel);
     return {
-      below: tf.sub(mean, tf.sub(moving, origin)),
+      below: tf.add(tf.sub(hi, moving), lo),
       mean: moving,
       variance: tf.reshape(inputs.movingVariance, perChannel),
     };
