@@ -8,6 +8,7 @@ export function normLayers(norm) {
     instance: () => norm.layers.instanceNormalization(),
     layer: () => norm.layers.layerNormalization(),
     rms: () => norm.layers.rmsNormalization(),
+    switchable: () => norm.layers.switchableNormalization(),
   };
 }
 

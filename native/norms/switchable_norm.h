@@ -6,9 +6,9 @@
 //              unbiased_spatial_variance, else f = 1
 //              m_ln = mean_c m,  v_ln = mean_c v + mean_c (m - m_ln)^2      per sample
 //              m_bn = mean_n m,  v_bn = mean_n v + mean_n (m - m_bn)^2      per channel
-//              w = softmax(mean_logits), u = softmax(variance_logits)       [instance, layer,
-//              batch] D = sum_k w_k (m - m_k),  V = sum_k u_k v_k,  rho = 1 / sqrt(V + eps) y =
-//              gamma * rho * (x - m + D) + beta
+//              w = softmax(mean_logits), u = softmax(variance_logits): instance, layer, batch
+//              D = sum_k w_k (m - m_k),  V = sum_k u_k v_k,  rho = 1 / sqrt(V + eps)
+//              y = gamma * rho * (x - m + D) + beta
 //   backward   with xc = x - m, G0 = sum_s dy, G1 = sum_s dy * xc, A = gamma * rho:
 //              Q = rho * (G1 + D * G0),  dmu = -A * G0,  dV = -0.5 * rho^2 * gamma * Q
 //              dx = A * dy + q * xc + t

@@ -12,7 +12,7 @@ export type CalibrationBatch =
 
 /** Batches one after the other: a `tf.data.Dataset` (whose batches are disposed), an iterable or an async iterable. */
 export type CalibrationData =
-  | { iterator(): Promise<{ next(): Promise<{ value: unknown; done: boolean }> }> }
+  | { iterator(): Promise<{ next(): Promise<{ value: unknown; done?: boolean }> }> }
   | Iterable<CalibrationBatch>
   | AsyncIterable<CalibrationBatch>;
 

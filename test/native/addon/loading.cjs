@@ -55,7 +55,7 @@ module.exports = async (test) => {
     const description = addon.load(library, []);
     assert.strictEqual(description.kind, 'emulated');
     assert.deepStrictEqual(description.architectures, []);
-    assert.strictEqual(description.ops.length, 10);
+    assert.ok(description.ops.some(({ name }) => name === 'TfjsGroupNorm'));
     assert.deepStrictEqual(
       addon.load(path.join(folder, '.', 'x/..', path.basename(library)), []),
       description,
