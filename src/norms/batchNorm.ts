@@ -8,16 +8,11 @@ import {
   resolveAxis,
 } from '../core/checks';
 import { updateRunning } from '../core/composed/batchNorm';
-import { batchView, setNorm, setNormGrad } from '../core/composed/setNorm';
+import { batchView, setNorm } from '../core/composed/setNorm';
 import { type Fail, opFail } from '../core/errors';
+import { composedSetGrad } from '../core/gradients';
 import { type Attributes, registerOp, registerOpGradient, runOp } from '../core/kernels';
-import {
-  AFFINE_ATTRIBUTES,
-  type AffineOptions,
-  affineGradients,
-  affineOf,
-  toAffine,
-} from '../core/parameters';
+import { AFFINE_ATTRIBUTES, type AffineOptions, affineOf, toAffine } from '../core/parameters';
 import { toInput, toParameter } from '../core/tensors';
 import { tf } from '../tensorflow';
 
@@ -59,18 +54,7 @@ registerOp({
   composed(inputs, attrs) {
     const x = inputs.x!;
     const shape = [x.shape[attrs.axis as number]!];
-    if (x.size === 0) {
-      return affineGradients(
-        { dx: tf.zerosLike(x), dgamma: tf.zeros(shape), dbeta: tf.zeros(shape) },
-        attrs,
-      );
-    }
-    const { gamma } = affineOf(inputs, attrs);
-    const view = viewOf(x, attrs);
-    return affineGradients(
-      setNormGrad(inputs.dy!, x, gamma, view, attrs.epsilon as number, shape),
-      attrs,
-    );
+    return composedSetGrad(inputs, attrs, shape, () => viewOf(x, attrs));
   },
 });
 

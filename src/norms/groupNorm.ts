@@ -1,16 +1,11 @@
 /** The group norm op: kernels, gradient and the public function. Instance norm is the same kernel, groups = C. */
 import type { Tensor, TensorLike } from '@tensorflow/tfjs-node';
 import { checkEpsilon, checkGroups, checkOptions, resolveChannelAxis } from '../core/checks';
-import { groupView, setNorm, setNormGrad } from '../core/composed/setNorm';
+import { groupView, setNorm } from '../core/composed/setNorm';
 import { type Fail, opFail } from '../core/errors';
-import { type Attributes, registerOp, registerOpGradient, runOp } from '../core/kernels';
-import {
-  AFFINE_ATTRIBUTES,
-  type AffineOptions,
-  affineGradients,
-  affineOf,
-  toAffine,
-} from '../core/parameters';
+import { composedSetGrad, registerAffineGradient } from '../core/gradients';
+import { type Attributes, registerOp, runOp } from '../core/kernels';
+import { AFFINE_ATTRIBUTES, type AffineOptions, affineOf, toAffine } from '../core/parameters';
 import { toInput, withTrailing } from '../core/tensors';
 import { tf } from '../tensorflow';
 
@@ -42,34 +37,11 @@ registerOp({
   composed(inputs, attrs) {
     const x = inputs.x!;
     const shape = [x.shape[attrs.axis as number]!];
-    if (x.size === 0) {
-      return affineGradients(
-        { dx: tf.zerosLike(x), dgamma: tf.zeros(shape), dbeta: tf.zeros(shape) },
-        attrs,
-      );
-    }
-    const { gamma } = affineOf(inputs, attrs);
-    const view = viewOf(x, attrs);
-    return affineGradients(
-      setNormGrad(inputs.dy!, x, gamma, view, attrs.epsilon as number, shape),
-      attrs,
-    );
+    return composedSetGrad(inputs, attrs, shape, () => viewOf(x, attrs));
   },
 });
 
-registerOpGradient({
-  op: 'TfjsGroupNorm',
-  inputsToSave: ['x', 'gamma'],
-  outputsToSave: [false, true],
-  gradient(dy, [x, gamma, moments], attrs) {
-    const [dx, dgamma, dbeta] = runOp(
-      'TfjsGroupNormGrad',
-      { dy, x: x!, gamma: gamma!, moments: moments! },
-      attrs,
-    );
-    return { x: dx!, gamma: dgamma!, beta: dbeta! };
-  },
-});
+registerAffineGradient('TfjsGroupNorm', 'moments');
 
 /** Options of {@link groupNorm}. */
 export interface GroupNormOptions extends AffineOptions {

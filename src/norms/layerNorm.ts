@@ -1,16 +1,11 @@
 /** The layer norm op: kernels, gradient and the public function. */
 import type { Tensor, TensorLike } from '@tensorflow/tfjs-node';
 import { checkEpsilon, checkOptions, resolveAxes } from '../core/checks';
-import { rowView, setNorm, setNormGrad } from '../core/composed/setNorm';
+import { rowView, setNorm } from '../core/composed/setNorm';
 import { opFail } from '../core/errors';
-import { registerOp, registerOpGradient, runOp } from '../core/kernels';
-import {
-  AFFINE_ATTRIBUTES,
-  type AffineOptions,
-  affineGradients,
-  affineOf,
-  toAffine,
-} from '../core/parameters';
+import { composedSetGrad, registerAffineGradient } from '../core/gradients';
+import { registerOp, runOp } from '../core/kernels';
+import { AFFINE_ATTRIBUTES, type AffineOptions, affineOf, toAffine } from '../core/parameters';
 import { toInput, withTrailing } from '../core/tensors';
 import { tf } from '../tensorflow';
 
@@ -37,37 +32,13 @@ registerOp({
   outputs: 3,
   attributes,
   composed(inputs, attrs) {
-    const x = inputs.x!;
+    const { shape } = inputs.x!;
     const begin = attrs.begin_axis as number;
-    const shape = x.shape.slice(begin);
-    if (x.size === 0) {
-      return affineGradients(
-        { dx: tf.zerosLike(x), dgamma: tf.zeros(shape), dbeta: tf.zeros(shape) },
-        attrs,
-      );
-    }
-    const { gamma } = affineOf(inputs, attrs);
-    const view = rowView(x.shape, begin);
-    return affineGradients(
-      setNormGrad(inputs.dy!, x, gamma, view, attrs.epsilon as number, shape),
-      attrs,
-    );
+    return composedSetGrad(inputs, attrs, shape.slice(begin), () => rowView(shape, begin));
   },
 });
 
-registerOpGradient({
-  op: 'TfjsLayerNorm',
-  inputsToSave: ['x', 'gamma'],
-  outputsToSave: [false, true],
-  gradient(dy, [x, gamma, moments], attrs) {
-    const [dx, dgamma, dbeta] = runOp(
-      'TfjsLayerNormGrad',
-      { dy, x: x!, gamma: gamma!, moments: moments! },
-      attrs,
-    );
-    return { x: dx!, gamma: dgamma!, beta: dbeta! };
-  },
-});
+registerAffineGradient('TfjsLayerNorm', 'moments');
 
 /** Options of {@link layerNorm}. */
 export interface LayerNormOptions extends AffineOptions {

@@ -14,7 +14,8 @@ import {
   rmsNormGrad,
 } from '../core/composed/rmsNorm';
 import { opFail } from '../core/errors';
-import { type Attributes, registerOp, registerOpGradient, runOp } from '../core/kernels';
+import { emptyGradients, registerAffineGradient } from '../core/gradients';
+import { type Attributes, registerOp, runOp } from '../core/kernels';
 import {
   AFFINE_ATTRIBUTES,
   type AffineOptions,
@@ -62,27 +63,13 @@ registerOp({
   composed(inputs, attrs) {
     const x = inputs.x!;
     const shape = x.shape.slice(attrs.begin_axis as number);
-    if (x.size === 0) {
-      return affineGradients(
-        { dx: tf.zerosLike(x), dgamma: tf.zeros(shape), dbeta: tf.zeros(shape) },
-        attrs,
-      );
-    }
+    if (x.size === 0) return emptyGradients(x, shape, attrs);
     const { gamma } = affineOf(inputs, attrs);
     return affineGradients(rmsNormGrad(inputs.dy!, x, gamma, settingsOf(attrs)), attrs);
   },
 });
 
-registerOpGradient({
-  op: 'TfjsRmsNorm',
-  inputsToSave: ['x', 'gamma'],
-  outputsToSave: [false, true],
-  gradient(dy, [x, gamma, meanSquare], attrs) {
-    const inputs = { dy, x: x!, gamma: gamma!, mean_square: meanSquare! };
-    const [dx, dgamma, dbeta] = runOp('TfjsRmsNormGrad', inputs, attrs);
-    return { x: dx!, gamma: dgamma!, beta: dbeta! };
-  },
-});
+registerAffineGradient('TfjsRmsNorm', 'mean_square');
 
 /** Options of {@link rmsNorm}. */
 export interface RmsNormOptions extends AffineOptions {
