@@ -5,6 +5,7 @@
 
 #include "core/affine.cuh"
 #include "core/tiling.cuh"
+#include "core/workspace.h"
 
 namespace tfjs_norm {
 namespace cuda {
@@ -26,6 +27,13 @@ struct PairCenter {
 struct GradPartials {
   float* g0 = nullptr;
   float* g1 = nullptr;
+
+  static GradPartials Take(Workspace& space, const Tiling& tiling) {
+    GradPartials partials;
+    partials.g0 = space.Take<float>(tiling.partials());
+    partials.g1 = space.Take<float>(tiling.partials());
+    return partials;
+  }
 };
 
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/tiling.cuh"
+#include "core/workspace.h"
 
 namespace tfjs_norm {
 namespace cuda {
@@ -13,6 +14,14 @@ struct MomentPartials {
   float* shift = nullptr;
   float* mean = nullptr;
   float* m2 = nullptr;
+
+  static MomentPartials Take(Workspace& space, const Tiling& tiling) {
+    MomentPartials partials;
+    for (float** array : {&partials.shift, &partials.mean, &partials.m2}) {
+      *array = space.Take<float>(tiling.partials());
+    }
+    return partials;
+  }
 };
 
 Status LaunchMoments(const Tiling& tiling, const float* x, const MomentPartials& partials,

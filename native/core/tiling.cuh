@@ -130,6 +130,12 @@ bool Aligned16(const Pointers*... pointers) {
   return ((reinterpret_cast<uintptr_t>(pointers) % 16 == 0) && ...);
 }
 
+// The tiling of a view whose tensors and pair arrays start at these pointers.
+template <class... Pointers>
+Tiling TilingFor(const View& view, const Pointers*... pointers) {
+  return Tiling::Make(view, CanVectorize(view) && Aligned16(pointers...) ? 4 : 1);
+}
+
 // The larger of f(tiling) for the two load widths: pointers decide between them, and a workspace is
 // sized without.
 template <class F>

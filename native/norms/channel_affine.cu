@@ -59,11 +59,10 @@ size_t WorkspaceBytes(const ChannelAffineForward&) { return 0; }
 Status Run(const ChannelAffineForward& args, void*, void* stream) {
   if (args.view.size() == 0) return Ok();
   const View view = Joined(args.view);
-  const bool vector = CanVectorize(view) && Aligned16(args.x, args.y);
   const ChannelAffine affine = {view.channels, static_cast<float>(args.epsilon),
                                 args.mean,     args.variance,
                                 args.gamma,    args.beta};
-  return LaunchApply(Tiling::Make(view, vector ? 4 : 1), args.x, affine, args.y, stream);
+  return LaunchApply(TilingFor(view, args.x, args.y), args.x, affine, args.y, stream);
 }
 
 size_t WorkspaceBytes(const ChannelAffineBackward& args) {
@@ -85,8 +84,7 @@ Status Run(const ChannelAffineBackward& args, void* workspace, void* stream) {
                         {args.dvariance, nullptr, view.channels}}},
                       stream);
   }
-  const bool vector = CanVectorize(view) && Aligned16(args.dy, args.x, args.dx);
-  const Tiling tiling = Tiling::Make(view, vector ? 4 : 1);
+  const Tiling tiling = TilingFor(view, args.dy, args.x, args.dx);
   ChannelAffine affine = {view.channels, static_cast<float>(args.epsilon),
                           args.mean,     args.variance,
                           args.gamma,    nullptr};

@@ -90,12 +90,6 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
   }
 }
 
-Tiling MakeTiling(const SetNormForward& args) {
-  const bool vector =
-      CanVectorize(args.view) && Aligned16(args.x, args.y, args.moments.hi, args.moments.lo);
-  return Tiling::Make(args.view, vector ? 4 : 1);
-}
-
 struct ForwardWorkspace {
   MomentPartials partials;
   float* a;
@@ -103,9 +97,7 @@ struct ForwardWorkspace {
   SetStatistics* statistics;
 
   ForwardWorkspace(Workspace& space, const SetNormForward& args, const Tiling& tiling) {
-    partials.shift = space.Take<float>(tiling.partials());
-    partials.mean = space.Take<float>(tiling.partials());
-    partials.m2 = space.Take<float>(tiling.partials());
+    partials = MomentPartials::Take(space, tiling);
     a = space.Take<float>(tiling.pairs);
     b = space.Take<float>(tiling.pairs);
     statistics =
@@ -135,7 +127,7 @@ size_t WorkspaceBytes(const SetNormForward& args) {
 
 Status Run(const SetNormForward& args, void* workspace, void* stream) {
   if (args.view.size() == 0) return FillEmpty(args, stream);
-  const Tiling tiling = MakeTiling(args);
+  const Tiling tiling = TilingFor(args.view, args.x, args.y, args.moments.hi, args.moments.lo);
   Workspace space(workspace);
   const ForwardWorkspace work(space, args, tiling);
   NORM_RETURN_IF_ERROR(LaunchMoments(tiling, args.x, work.partials, stream));

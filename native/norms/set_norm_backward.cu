@@ -126,12 +126,6 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
   }
 }
 
-Tiling MakeTiling(const SetNormBackward& args) {
-  const bool vector = CanVectorize(args.view) &&
-                      Aligned16(args.dy, args.x, args.dx, args.moments.hi, args.moments.lo);
-  return Tiling::Make(args.view, vector ? 4 : 1);
-}
-
 struct BackwardWorkspace {
   GradPartials partials;
   SetGradients* sets;
@@ -142,8 +136,7 @@ struct BackwardWorkspace {
   float* t;
 
   BackwardWorkspace(Workspace& space, const SetNormBackward& args, const Tiling& tiling) {
-    partials.g0 = space.Take<float>(tiling.partials());
-    partials.g1 = space.Take<float>(tiling.partials());
+    partials = GradPartials::Take(space, tiling);
     sets = space.Take<SetGradients>(tiling.pairs / args.rows_per_set / args.channels_per_set);
     g0 = space.Take<double>(tiling.pairs);
     q0 = space.Take<double>(tiling.pairs);
@@ -169,7 +162,8 @@ Status Run(const SetNormBackward& args, void* workspace, void* stream) {
     return LaunchFill(
         {{{args.dgamma, nullptr, view.channels}, {args.dbeta, nullptr, view.channels}}}, stream);
   }
-  const Tiling tiling = MakeTiling(args);
+  const Tiling tiling =
+      TilingFor(args.view, args.dy, args.x, args.dx, args.moments.hi, args.moments.lo);
   Workspace space(workspace);
   const BackwardWorkspace work(space, args, tiling);
   NORM_RETURN_IF_ERROR(LaunchGradSums(tiling, args.dy, args.x,

@@ -68,12 +68,6 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
   }
 }
 
-Tiling MakeTiling(const SwitchableNormForward& args) {
-  const bool vector =
-      CanVectorize(args.view) && Aligned16(args.x, args.y, args.moments.hi, args.moments.lo);
-  return Tiling::Make(args.view, vector ? 4 : 1);
-}
-
 struct ForwardWorkspace {
   MomentPartials partials;
   float* a;
@@ -82,9 +76,7 @@ struct ForwardWorkspace {
   Statistic* batch;
 
   ForwardWorkspace(Workspace& space, const SwitchableNormForward& args, const Tiling& tiling) {
-    partials.shift = space.Take<float>(tiling.partials());
-    partials.mean = space.Take<float>(tiling.partials());
-    partials.m2 = space.Take<float>(tiling.partials());
+    partials = MomentPartials::Take(space, tiling);
     a = space.Take<float>(tiling.pairs);
     b = space.Take<float>(tiling.pairs);
     layer = space.Take<Statistic>(args.view.rows);
@@ -103,7 +95,7 @@ size_t WorkspaceBytes(const SwitchableNormForward& args) {
 }
 
 Status Run(const SwitchableNormForward& args, void* workspace, void* stream) {
-  const Tiling tiling = MakeTiling(args);
+  const Tiling tiling = TilingFor(args.view, args.x, args.y, args.moments.hi, args.moments.lo);
   Workspace space(workspace);
   const ForwardWorkspace work(space, args, tiling);
   NORM_RETURN_IF_ERROR(LaunchMoments(tiling, args.x, work.partials, stream));

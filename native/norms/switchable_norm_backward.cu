@@ -167,17 +167,10 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
   }
 }
 
-Tiling MakeTiling(const SwitchableNormBackward& args) {
-  const bool vector = CanVectorize(args.view) &&
-                      Aligned16(args.dy, args.x, args.dx, args.moments.hi, args.moments.lo);
-  return Tiling::Make(args.view, vector ? 4 : 1);
-}
-
 BackwardArrays TakeArrays(Workspace& space, const SwitchableNormBackward& args,
                           const Tiling& tiling) {
   BackwardArrays a = {};
-  a.partials.g0 = space.Take<float>(tiling.partials());
-  a.partials.g1 = space.Take<float>(tiling.partials());
+  a.partials = GradPartials::Take(space, tiling);
   Statistic* layer = space.Take<Statistic>(args.view.rows);
   Statistic* batch = space.Take<Statistic>(args.view.channels);
   a.pairs = SwitchablePairs::Make(args, layer, batch);
@@ -209,7 +202,8 @@ size_t WorkspaceBytes(const SwitchableNormBackward& args) {
 }
 
 Status Run(const SwitchableNormBackward& args, void* workspace, void* stream) {
-  const Tiling tiling = MakeTiling(args);
+  const Tiling tiling =
+      TilingFor(args.view, args.dy, args.x, args.dx, args.moments.hi, args.moments.lo);
   Workspace space(workspace);
   const BackwardArrays work = TakeArrays(space, args, tiling);
   NORM_RETURN_IF_ERROR(LaunchGradSums(tiling, args.dy, args.x,
