@@ -11,6 +11,7 @@ struct Affine {
   float hi[W], lo[W], a[W], b[W];
 
   NORM_DEVICE float Center(float x, int w) const { return (x - hi[w]) - lo[w]; }
+  NORM_DEVICE float Apply(float x, int w) const { return fmaf(a[w], Center(x, w), b[w]); }
 };
 
 template <int W>

@@ -1,8 +1,9 @@
-// Last pass of a forward: y = a * ((x - hi) - lo) + b, tiles in the reverse order of the first
-// pass, whose last reads are then still in the L2 cache.
+// Last pass of a forward: y = a * ((x - hi) - lo) + b, bounded where asked, tiles in the reverse
+// order of the first pass, whose last reads are then still in the L2 cache.
 #pragma once
 
 #include "core/affine.cuh"
+#include "core/bounds.cuh"
 #include "core/tiling.cuh"
 
 namespace tfjs_norm {
@@ -10,6 +11,8 @@ namespace cuda {
 
 Status LaunchApply(const Tiling& tiling, const float* x, const PairAffine& affine, float* y,
                    void* stream);
+Status LaunchApply(const Tiling& tiling, const float* x, const PairAffine& affine,
+                   const ChannelBounds& bounds, float* y, void* stream);
 Status LaunchApply(const Tiling& tiling, const float* x, const ChannelAffine& affine, float* y,
                    void* stream);
 

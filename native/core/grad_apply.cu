@@ -1,13 +1,51 @@
-#include "core/affine.cuh"
 #include "core/grad_apply.cuh"
 
 namespace tfjs_norm {
 namespace cuda {
 namespace {
 
-template <int V, int W>
+// What of dy counts: with bounds, that within them.
+struct AllOfDy {
+  static constexpr int kBlocks = 3;  // resident per multiprocessor
+
+  template <int W>
+  struct Of {
+    NORM_DEVICE float Within(float g, float, int) const { return g; }
+  };
+  template <int W>
+  NORM_DEVICE Of<W> At(int64_t) const {
+    return {};
+  }
+};
+
+struct BoundedDy {
+  static constexpr int kBlocks = 2;  // its coefficients fill the registers of a third
+
+  const float* a;
+  const float* b;
+  ChannelBounds bounds;
+
+  template <int W>
+  struct Of {
+    float a[W], b[W];
+    Limits<W> limits;
+    NORM_DEVICE float Within(float g, float xc, int w) const {
+      return limits.Within(g, fmaf(a[w], xc, b[w]), w);
+    }
+  };
+  template <int W>
+  NORM_DEVICE Of<W> At(int64_t pair) const {
+    Of<W> of;
+    LoadTo(of.a, a + pair);
+    LoadTo(of.b, b + pair);
+    of.limits = bounds.At<W>(pair);
+    return of;
+  }
+};
+
+template <int V, int W, class Part>
 NORM_DEVICE void ApplyTile(const Tiling& tiling, int64_t tile, const float* dy, const float* x,
-                           const GradCoefficients& coefficients, float* dx) {
+                           const GradCoefficients& coefficients, const Part& part, float* dx) {
   constexpr int kGroup = 4;
   const Slot slot = tiling.At(tile);
   if (slot.count == 0) return;
@@ -17,6 +55,7 @@ NORM_DEVICE void ApplyTile(const Tiling& tiling, int64_t tile, const float* dy, 
   LoadTo(p, coefficients.p + slot.pair);
   LoadTo(q, coefficients.q + slot.pair);
   LoadTo(t, coefficients.t + slot.pair);
+  const auto counted = part.template At<W>(slot.pair);
   int64_t at = slot.offset;
   for (int left = slot.count; left > 0; left -= kGroup) {
     Vec<V> gradients[kGroup];
@@ -34,7 +73,8 @@ NORM_DEVICE void ApplyTile(const Tiling& tiling, int64_t tile, const float* dy, 
         for (int v = 0; v < V; ++v) {
           const int w = v % W;
           const float xc = (values[u].v[v] - hi[w]) - lo[w];
-          gradients[u].v[v] = fmaf(p[w], gradients[u].v[v], fmaf(q[w], xc, t[w]));
+          const float g = counted.Within(gradients[u].v[v], xc, w);
+          gradients[u].v[v] = fmaf(p[w], g, fmaf(q[w], xc, t[w]));
         }
         StoreStreaming<V>(dx + at + u * tiling.thread_stride, gradients[u]);
       }
@@ -44,10 +84,10 @@ NORM_DEVICE void ApplyTile(const Tiling& tiling, int64_t tile, const float* dy, 
 }
 
 // The first columns.tiles blocks sum parameter gradients, the others write dx.
-template <int V, int W>
-__global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
+template <int V, int W, class Part>
+__global__ void NORM_LAUNCH_BOUNDS(kThreads, Part::kBlocks)
     GradApplyKernel(Tiling tiling, const float* dy, const float* x, GradCoefficients coefficients,
-                    float* dx, ColumnTiling columns, ParameterSums parameters) {
+                    Part part, float* dx, ColumnTiling columns, ParameterSums parameters) {
   const int block = static_cast<int>(blockIdx.x) - columns.tiles;
   if (block < 0) {
     SharedArena arena;
@@ -60,9 +100,23 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
   } else {
     const int64_t blocks = static_cast<int64_t>(gridDim.x) - columns.tiles;
     for (int64_t tile = block; tile < tiling.tiles; tile += blocks) {
-      ApplyTile<V, W>(tiling, tiling.tiles - 1 - tile, dy, x, coefficients, dx);
+      ApplyTile<V, W>(tiling, tiling.tiles - 1 - tile, dy, x, coefficients, part, dx);
     }
   }
+}
+
+template <class Part>
+Status LaunchFor(const Tiling& tiling, const float* dy, const float* x,
+                 const GradCoefficients& coefficients, const Part& part, float* dx,
+                 const ColumnTiling& columns, const ParameterSums& parameters, void* stream) {
+  ColumnTiling wanted = columns;
+  if (!parameters.dgamma && !parameters.dbeta) wanted.tiles = 0;
+  return ForTiling(tiling, [&](auto v, auto w) {
+    const LaunchConfig config = {"GradApply", dim3(tiling.grid() + wanted.tiles), dim3(kThreads),
+                                 SharedBytes<SumPair>(kThreads), stream};
+    return Launch(config, GradApplyKernel<decltype(v)::value, decltype(w)::value, Part>, tiling, dy,
+                  x, coefficients, part, dx, wanted, parameters);
+  });
 }
 
 }  // namespace
@@ -70,14 +124,15 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
 Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
                        const GradCoefficients& coefficients, float* dx, const ColumnTiling& columns,
                        const ParameterSums& parameters, void* stream) {
-  ColumnTiling wanted = columns;
-  if (!parameters.dgamma && !parameters.dbeta) wanted.tiles = 0;
-  return ForTiling(tiling, [&](auto v, auto w) {
-    const LaunchConfig config = {"GradApply", dim3(tiling.grid() + wanted.tiles), dim3(kThreads),
-                                 SharedBytes<SumPair>(kThreads), stream};
-    return Launch(config, GradApplyKernel<decltype(v)::value, decltype(w)::value>, tiling, dy, x,
-                  coefficients, dx, wanted, parameters);
-  });
+  return LaunchFor(tiling, dy, x, coefficients, AllOfDy(), dx, columns, parameters, stream);
+}
+
+Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
+                       const GradCoefficients& coefficients, const PairAffine& output,
+                       const ChannelBounds& bounds, float* dx, const ColumnTiling& columns,
+                       const ParameterSums& parameters, void* stream) {
+  const BoundedDy part = {output.a, output.b, bounds};
+  return LaunchFor(tiling, dy, x, coefficients, part, dx, columns, parameters, stream);
 }
 
 }  // namespace cuda

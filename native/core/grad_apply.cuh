@@ -1,8 +1,10 @@
 // Last pass of a backward: dx = p * dy + q * ((x - hi) - lo) + t, tiles in the reverse order of the
-// first pass. The same launch sums the channel gradients that the coefficient kernel left per (row,
-// channel) pair.
+// first pass. Of an output with bounds dy counts within them only. The same launch sums the channel
+// gradients that the coefficient kernel left per (row, channel) pair.
 #pragma once
 
+#include "core/affine.cuh"
+#include "core/bounds.cuh"
 #include "core/column_sums.cuh"
 #include "core/tiling.cuh"
 
@@ -28,6 +30,11 @@ struct ParameterSums {
 
 Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
                        const GradCoefficients& coefficients, float* dx, const ColumnTiling& columns,
+                       const ParameterSums& parameters, void* stream);
+// `output`: the forward's y before its bounds.
+Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
+                       const GradCoefficients& coefficients, const PairAffine& output,
+                       const ChannelBounds& bounds, float* dx, const ColumnTiling& columns,
                        const ParameterSums& parameters, void* stream);
 
 }  // namespace cuda

@@ -6,33 +6,36 @@ namespace tfjs_norm {
 namespace cuda {
 namespace {
 
-template <int W>
+// g0, g1 and, with bounds, outside.
+template <int W, int N>
 struct GradSum {
-  float g0[W];
-  float g1[W];
+  float of[N][W];
 
   NORM_DEVICE void Merge(const GradSum& other) {
     NORM_UNROLL
-    for (int w = 0; w < W; ++w) {
-      g0[w] += other.g0[w];
-      g1[w] += other.g1[w];
+    for (int n = 0; n < N; ++n) {
+      NORM_UNROLL
+      for (int w = 0; w < W; ++w) of[n][w] += other.of[n][w];
     }
   }
 };
 
-template <int V, int W, class Source>
+template <int V, int W, class Source, class Bounded>
 __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
-    GradSumsKernel(Tiling tiling, const float* dy, const float* x, Source source,
+    GradSumsKernel(Tiling tiling, const float* dy, const float* x, Source source, Bounded bounds,
                    GradPartials partials, float* dx) {
   constexpr int kGroup = 4;
+  constexpr int N = Bounded::kBounded ? 3 : 2;
+  using Sum = GradSum<W, N>;
   constexpr bool kWriteDx = std::is_same<Source, ChannelAffine>::value;
   SharedArena arena;
-  GradSum<W>* shared = arena.Take<GradSum<W>>(kThreads);
+  Sum* shared = arena.Take<Sum>(kThreads);
   for (int64_t tile = blockIdx.x; tile < tiling.tiles; tile += gridDim.x) {
     const Slot slot = tiling.At(tile);
-    GradSum<W> sum = {};
+    Sum sum = {};
     if (slot.count > 0) {
       const Affine<W> affine = source.template At<W>(slot.pair);
+      const auto limits = bounds.template At<W>(slot.pair);
       int64_t at = slot.offset;
       for (int left = slot.count; left > 0; left -= kGroup) {
         Vec<V> gradients[kGroup];
@@ -44,7 +47,7 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
           values[u] = u < left ? LoadStreaming<V>(x + from) : Vec<V>{};
         }
         // A group is summed on its own first: its terms do not meet a sum that is already large.
-        GradSum<W> group = {};
+        Sum group = {};
         NORM_UNROLL
         for (int u = 0; u < kGroup; ++u) {
           NORM_UNROLL
@@ -53,8 +56,10 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
             const float g = gradients[u].v[v];
             // A position that does not exist has no dy, but its x - hi may be infinite.
             const float xc = u < left ? affine.Center(values[u].v[v], w) : 0.0f;
-            group.g0[w] += g;
-            group.g1[w] = fmaf(g, xc, group.g1[w]);
+            const float within = limits.Within(g, fmaf(affine.a[w], xc, affine.b[w]), w);
+            group.of[0][w] += within;
+            group.of[1][w] = fmaf(within, xc, group.of[1][w]);
+            if constexpr (Bounded::kBounded) group.of[2][w] += g - within;
             if constexpr (kWriteDx) gradients[u].v[v] = affine.a[w] * g;
           }
           if constexpr (kWriteDx) {
@@ -68,27 +73,29 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
     MergeLanes(tiling.lanes, sum, shared);
     if (slot.count > 0 && slot.y == 0) {
       const int64_t to = tiling.ChunkOf(tile) * tiling.pairs + slot.pair;
-      Vec<W> g0, g1;
+      float* const arrays[] = {partials.g0, partials.g1, partials.outside};
       NORM_UNROLL
-      for (int w = 0; w < W; ++w) {
-        g0.v[w] = sum.g0[w];
-        g1.v[w] = sum.g1[w];
+      for (int n = 0; n < N; ++n) {
+        Vec<W> total;
+        NORM_UNROLL
+        for (int w = 0; w < W; ++w) total.v[w] = sum.of[n][w];
+        Store<W>(arrays[n] + to, total);
       }
-      Store<W>(partials.g0 + to, g0);
-      Store<W>(partials.g1 + to, g1);
     }
   }
 }
 
-template <class Source>
+template <class Source, class Bounded>
 Status LaunchFor(const Tiling& tiling, const float* dy, const float* x, const Source& source,
-                 const GradPartials& partials, float* dx, void* stream) {
+                 const Bounded& bounds, const GradPartials& partials, float* dx, void* stream) {
   return ForTiling(tiling, [&](auto v, auto w) {
     constexpr int V = decltype(v)::value;
     constexpr int W = decltype(w)::value;
     const LaunchConfig config = {"GradSums", dim3(tiling.grid()), dim3(kThreads),
-                                 SharedBytes<GradSum<W>>(kThreads), stream};
-    return Launch(config, GradSumsKernel<V, W, Source>, tiling, dy, x, source, partials, dx);
+                                 SharedBytes<GradSum<W, Bounded::kBounded ? 3 : 2>>(kThreads),
+                                 stream};
+    return Launch(config, GradSumsKernel<V, W, Source, Bounded>, tiling, dy, x, source, bounds,
+                  partials, dx);
   });
 }
 
@@ -96,13 +103,19 @@ Status LaunchFor(const Tiling& tiling, const float* dy, const float* x, const So
 
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
                       const PairCenter& center, const GradPartials& partials, void* stream) {
-  return LaunchFor(tiling, dy, x, center, partials, nullptr, stream);
+  return LaunchFor(tiling, dy, x, center, NoBounds(), partials, nullptr, stream);
+}
+
+Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
+                      const PairAffine& output, const ChannelBounds& bounds,
+                      const GradPartials& partials, void* stream) {
+  return LaunchFor(tiling, dy, x, output, bounds, partials, nullptr, stream);
 }
 
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
                       const ChannelAffine& affine, const GradPartials& partials, float* dx,
                       void* stream) {
-  return LaunchFor(tiling, dy, x, affine, partials, dx, stream);
+  return LaunchFor(tiling, dy, x, affine, NoBounds(), partials, dx, stream);
 }
 
 }  // namespace cuda

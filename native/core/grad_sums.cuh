@@ -1,9 +1,11 @@
 // First pass of a backward: per (row, channel) pair and chunk of positions
 //   g0 = sum dy,   g1 = sum dy * xc,   xc = (x - hi) - lo
-// With given statistics (ChannelAffine) dx = a * dy is written in the same pass.
+// With given statistics (ChannelAffine) dx = a * dy is written in the same pass. Of an output with
+// bounds only the dy within them enter these two, and `outside` is the sum of the others.
 #pragma once
 
 #include "core/affine.cuh"
+#include "core/bounds.cuh"
 #include "core/tiling.cuh"
 #include "core/workspace.h"
 
@@ -23,21 +25,27 @@ struct PairCenter {
   }
 };
 
-// Two [chunks, pairs] arrays.
+// [chunks, pairs] arrays.
 struct GradPartials {
   float* g0 = nullptr;
   float* g1 = nullptr;
+  float* outside = nullptr;  // where there are bounds
 
-  static GradPartials Take(Workspace& space, const Tiling& tiling) {
+  static GradPartials Take(Workspace& space, const Tiling& tiling, bool bounded = false) {
     GradPartials partials;
     partials.g0 = space.Take<float>(tiling.partials());
     partials.g1 = space.Take<float>(tiling.partials());
+    if (bounded) partials.outside = space.Take<float>(tiling.partials());
     return partials;
   }
 };
 
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
                       const PairCenter& center, const GradPartials& partials, void* stream);
+// `output`: the forward's y before its bounds.
+Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
+                      const PairAffine& output, const ChannelBounds& bounds,
+                      const GradPartials& partials, void* stream);
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
                       const ChannelAffine& affine, const GradPartials& partials, float* dx,
                       void* stream);

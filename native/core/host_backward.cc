@@ -9,7 +9,7 @@ namespace {
 class Backward {
  public:
   Backward(const Plan& plan, const float* dy, const float* x, const Moments& moments, float* dx,
-           const BackwardMethod& method)
+           const BackwardMethod& method, const BoundedOutput* bounded)
       : plan_(plan),
         view_(plan.grid.view),
         dy_(dy),
@@ -17,26 +17,31 @@ class Backward {
         moments_(moments),
         dx_(dx),
         method_(method),
+        bounded_(bounded),
         stream_(view_.size() >= kStreamElements) {}
 
   void RunUnit(const Unit& unit, int64_t row_block, int slot) {
     const Scratch& scratch = plan_.slots[slot];
     const bool parallel = !plan_.grid.whole_units;
     const Tiles tiles = plan_.grid.tiles(unit);
-    ForEachTile(tiles, parallel, Order::kForward,
-                [&](const Tile& tile) { Sum(tiles, tile, scratch); });
-    MergePieces(tiles.pieces, unit.pairs(), scratch.first);
-    MergePieces(tiles.pieces, unit.pairs(), scratch.second);
     for (int64_t r = unit.row; r < unit.row + unit.rows; ++r) {
       for (int64_t c = unit.channel; c < unit.channel + unit.channels; ++c) {
-        const int64_t pair = unit.at(r, c);
-        scratch.low[pair] = moments_.lo[r * view_.channels + c];
-        scratch.second[pair] -= scratch.low[pair] * scratch.first[pair];
+        scratch.low[unit.at(r, c)] = moments_.lo[r * view_.channels + c];
       }
     }
+    if (bounded_) Output(unit, scratch);
+    ForEachTile(tiles, parallel, Order::kForward,
+                [&](const Tile& tile) { Sum(tiles, tile, scratch); });
+    for (int i = 0; i < plan_.passes.sums(); ++i) {
+      MergePieces(tiles.pieces, unit.pairs(), scratch.sums[i]);
+    }
+    for (int64_t pair = 0; pair < unit.pairs(); ++pair) {
+      scratch.sums[1][pair] -= scratch.low[pair] * scratch.sums[0][pair];
+    }
     BackwardStep step;
-    step.sum_g = scratch.first;
-    step.sum_gx = scratch.second;
+    step.sum_g = scratch.sums[0];
+    step.sum_gx = scratch.sums[1];
+    step.sum_outside = bounded_ ? scratch.sums[2] : nullptr;
     step.low = scratch.low;
     step.dgamma = plan_.dgamma + row_block * view_.channels + unit.channel;
     step.dbeta = plan_.dbeta + row_block * view_.channels + unit.channel;
@@ -49,40 +54,73 @@ class Backward {
   }
 
  private:
+  // A and B of the forward; their statistics make room for the sums.
+  void Output(const Unit& unit, const Scratch& scratch) const {
+    for (int64_t r = unit.row; r < unit.row + unit.rows; ++r) {
+      for (int64_t c = unit.channel; c < unit.channel + unit.channels; ++c) {
+        const int64_t saved = r * view_.channels + c;
+        const int64_t pair = unit.at(r, c);
+        scratch.sums[0][pair] = static_cast<double>(moments_.hi[saved]) + scratch.low[pair];
+        scratch.sums[1][pair] = moments_.variance[saved];
+      }
+    }
+    ForwardStep step;
+    step.mean = scratch.sums[0];
+    step.variance = scratch.sums[1];
+    step.low = scratch.low;
+    step.a_ = scratch.coefficients[3];
+    step.b_ = scratch.coefficients[4];
+    bounded_->output(unit, step);
+  }
+
   void Sum(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {
     const int64_t pairs = tiles.unit.pairs();
-    double* sum_g = scratch.first + tile.piece * pairs;
-    double* sum_gx = scratch.second + tile.piece * pairs;
-    const float* center = moments_.hi + tile.row * view_.channels;
+    const auto coefficients = [&](int64_t c) -> Coefficients {
+      const float* hi = moments_.hi + tile.row * view_.channels + c;
+      if (!bounded_) return {Map::kAffine, {hi}};
+      const int64_t pair = tiles.unit.at(tile.row, c);
+      return {Map::kBounded,
+              {hi, scratch.coefficients[3] + pair, scratch.coefficients[4] + pair, plan_.lower + c,
+               plan_.upper + c}};
+    };
+    double* sums[kMaxSums] = {};
+    const auto sums_at = [&](int64_t c) {
+      for (int i = 0; i < plan_.passes.sums(); ++i) {
+        sums[i] = scratch.sums[i] + tile.piece * pairs + tiles.unit.at(tile.row, c);
+      }
+      return sums;
+    };
     if (view_.channels_last) {
       const int64_t at = tiles.offset(tile);
-      const int64_t pair = tiles.unit.at(tile.row, tile.channel);
-      Simd().column_sums(tiles.columns(tile), dy_ + at, x_ + at, center + tile.channel,
-                         sum_g + pair, sum_gx + pair);
+      Simd().column_sums(tiles.columns(tile), dy_ + at, x_ + at, coefficients(tile.channel),
+                         sums_at(tile.channel));
       return;
     }
     for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
       const int64_t at = tiles.offset(tile, c);
-      const int64_t pair = tiles.unit.at(tile.row, c);
-      Simd().line_sums(tile.positions, dy_ + at, x_ + at, center[c], sum_g + pair, sum_gx + pair);
+      Simd().line_sums(tile.positions, dy_ + at, x_ + at, coefficients(c), sums_at(c));
     }
   }
 
   void Apply(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {
-    const auto affine = [&](int64_t c) {
+    const auto coefficients = [&](int64_t c) -> Coefficients {
       const int64_t pair = tiles.unit.at(tile.row, c);
-      return GradAffine{moments_.hi + tile.row * view_.channels + c, scratch.coefficients[0] + pair,
-                        scratch.coefficients[1] + pair, scratch.coefficients[2] + pair};
+      const float* hi = moments_.hi + tile.row * view_.channels + c;
+      float* const* k = scratch.coefficients;
+      if (!bounded_) return {Map::kAffine, {hi, k[0] + pair, k[1] + pair, k[2] + pair}};
+      return {Map::kBounded,
+              {hi, k[0] + pair, k[1] + pair, k[2] + pair, k[3] + pair, k[4] + pair, plan_.lower + c,
+               plan_.upper + c}};
     };
     if (view_.channels_last) {
       const int64_t at = tiles.offset(tile);
-      Simd().column_apply_grad(tiles.columns(tile), dy_ + at, x_ + at, affine(tile.channel),
+      Simd().column_apply_grad(tiles.columns(tile), dy_ + at, x_ + at, coefficients(tile.channel),
                                dx_ + at, stream_);
       return;
     }
     for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
       const int64_t at = tiles.offset(tile, c);
-      Simd().line_apply_grad(tile.positions, dy_ + at, x_ + at, affine(c), dx_ + at, stream_);
+      Simd().line_apply_grad(tile.positions, dy_ + at, x_ + at, coefficients(c), dx_ + at, stream_);
     }
   }
 
@@ -93,29 +131,31 @@ class Backward {
   const Moments& moments_;
   float* dx_;
   const BackwardMethod& method_;
+  const BoundedOutput* bounded_;
   bool stream_;
 };
 
 }  // namespace
 
-size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling) {
-  return view.size() == 0 ? 0 : Plan(view, coupling, true, nullptr).bytes;
+size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling, bool bounded) {
+  return view.size() == 0 ? 0 : Plan(view, coupling, {true, bounded}, nullptr).bytes;
 }
 
 void RunBackward(const View& view, const Coupling& coupling, const float* dy, const float* x,
                  const Moments& moments, float* dx, float* dgamma, float* dbeta,
-                 const BackwardMethod& method, void* workspace) {
+                 const BackwardMethod& method, void* workspace, const BoundedOutput* bounded) {
   if (view.size() == 0) {
     for (float* values : {dgamma, dbeta}) {
       if (values) std::fill_n(values, view.channels, 0.0f);
     }
     return;
   }
-  const Plan plan(view, coupling, true, workspace);
+  const Plan plan(view, coupling, {true, bounded != nullptr}, workspace);
+  if (bounded) plan.SetBounds(bounded->bounds);
   const int64_t partials = plan.grid.row_blocks * view.channels;
   std::fill_n(plan.dgamma, partials, 0.0);
   std::fill_n(plan.dbeta, partials, 0.0);
-  Backward backward(plan, dy, x, moments, dx, method);
+  Backward backward(plan, dy, x, moments, dx, method, bounded);
   ForEachUnit(plan.grid, [&](const Unit& unit, int64_t row_block, int slot) {
     backward.RunUnit(unit, row_block, slot);
   });

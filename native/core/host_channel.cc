@@ -1,8 +1,6 @@
 // The halves of the host pipeline whose coefficients are per channel: batch norm at inference.
-#include "core/host_grid.h"
 #include "core/host_pipeline.h"
-#include "core/thread_pool.h"
-#include "core/workspace.h"
+#include "core/host_plan.h"
 
 namespace tfjs_norm {
 namespace host {
@@ -15,20 +13,16 @@ Unit WholeOf(const View& view) {
   return unit;
 }
 
-Affine At(const Affine& affine, int64_t channel) {
-  return {affine.center + channel, affine.a + channel, affine.b + channel};
-}
-
-void ApplyTile(const Tiles& tiles, const Tile& tile, const float* x, const Affine& affine, float* y,
-               bool stream) {
+void ApplyTile(const Tiles& tiles, const Tile& tile, const float* x, const Coefficients& by,
+               float* y, bool stream) {
   if (tiles.view.channels_last) {
     const int64_t at = tiles.offset(tile);
-    Simd().column_apply(tiles.columns(tile), x + at, At(affine, tile.channel), y + at, stream);
+    Simd().column_apply(tiles.columns(tile), x + at, At(by, tile.channel), y + at, stream);
     return;
   }
   for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
     const int64_t at = tiles.offset(tile, c);
-    Simd().line_apply(tile.positions, x + at, At(affine, c), y + at, stream);
+    Simd().line_apply(tile.positions, x + at, At(by, c), y + at, stream);
   }
 }
 
@@ -38,13 +32,15 @@ void SumTile(const Tiles& tiles, const Tile& tile, const float* dy, const float*
   double* products = sums + tiles.view.channels;
   if (tiles.view.channels_last) {
     const int64_t at = tiles.offset(tile);
-    Simd().column_sums(tiles.columns(tile), dy + at, x + at, center + tile.channel,
-                       sums + tile.channel, products + tile.channel);
+    double* const to[] = {sums + tile.channel, products + tile.channel};
+    Simd().column_sums(tiles.columns(tile), dy + at, x + at,
+                       {Map::kAffine, {center + tile.channel}}, to);
     return;
   }
   for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
     const int64_t at = tiles.offset(tile, c);
-    Simd().line_sums(tile.positions, dy + at, x + at, center[c], sums + c, products + c);
+    double* const to[] = {sums + c, products + c};
+    Simd().line_sums(tile.positions, dy + at, x + at, {Map::kAffine, {center + c}}, to);
   }
 }
 
@@ -67,7 +63,7 @@ struct SumPlan {
 
 }  // namespace
 
-void ApplyPerChannel(const View& of, const float* x, const Affine& affine, float* y) {
+void ApplyPerChannel(const View& of, const float* x, const Coefficients& by, float* y) {
   const View view = Normalized(of);
   if (view.size() == 0) return;
   const bool stream = view.size() >= kStreamElements;
@@ -76,7 +72,7 @@ void ApplyPerChannel(const View& of, const float* x, const Affine& affine, float
   const int64_t group = std::max<int64_t>(1, CeilDiv(tiles.count() * kTileElements, view.size()));
   ParallelFor(CeilDiv(tiles.count(), group), view.size(), [&](int64_t task, int) {
     const int64_t end = std::min((task + 1) * group, tiles.count());
-    for (int64_t i = task * group; i < end; ++i) ApplyTile(tiles, tiles[i], x, affine, y, stream);
+    for (int64_t i = task * group; i < end; ++i) ApplyTile(tiles, tiles[i], x, by, y, stream);
   });
 }
 
@@ -91,7 +87,8 @@ size_t SumPerChannelWorkspaceBytes(const View& of) {
 }
 
 void SumPerChannel(const View& of, const float* dy, const float* x, const float* center,
-                   const Affine& to_dx, float* dx, double* sum_g, double* sum_gx, void* workspace) {
+                   const Coefficients& to_dx, float* dx, double* sum_g, double* sum_gx,
+                   void* workspace) {
   const View view = Normalized(of);
   const int64_t channels = view.channels;
   std::fill_n(sum_g, channels, 0.0);

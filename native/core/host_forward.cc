@@ -24,12 +24,12 @@ class Forward {
     const Tiles tiles = plan_.grid.tiles(unit);
     ForEachTile(tiles, parallel, Order::kForward,
                 [&](const Tile& tile) { Sum(tiles, tile, scratch); });
-    MergePieces(tiles.pieces, unit.pairs(), scratch.first);
-    MergePieces(tiles.pieces, unit.pairs(), scratch.second);
+    for (int i = 0; i < 2; ++i) MergePieces(tiles.pieces, unit.pairs(), scratch.sums[i]);
     Finish(unit, scratch);
     ForwardStep step;
-    step.mean = scratch.first;
-    step.variance = scratch.second;
+    step.mean = scratch.sums[0];
+    step.variance = scratch.sums[1];
+    step.low = scratch.low;
     step.a_ = scratch.coefficients[0];
     step.b_ = scratch.coefficients[1];
     method_(unit, step);
@@ -41,8 +41,8 @@ class Forward {
  private:
   void Sum(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {
     const int64_t pairs = tiles.unit.pairs();
-    double* sum = scratch.first + tile.piece * pairs;
-    double* square = scratch.second + tile.piece * pairs;
+    double* sum = scratch.sums[0] + tile.piece * pairs;
+    double* square = scratch.sums[1] + tile.piece * pairs;
     if (view_.channels_last) {
       const int64_t pair = tiles.unit.at(tile.row, tile.channel);
       Simd().column_moments(tiles.columns(tile), x_ + tiles.offset(tile),
@@ -65,33 +65,38 @@ class Forward {
         const int64_t saved = r * view_.channels + c;
         const double shift = x_[view_.channels_last ? r * view_.positions * view_.channels + c
                                                     : saved * view_.positions];
-        const double rest = scratch.first[pair] * scale;
-        const double variance = scratch.second[pair] * scale - rest * rest;
+        const double rest = scratch.sums[0][pair] * scale;
+        const double variance = scratch.sums[1][pair] * scale - rest * rest;
         const double mean = shift + rest;
-        scratch.first[pair] = mean;
-        scratch.second[pair] = variance < 0 ? 0 : variance;
+        scratch.sums[0][pair] = mean;
+        scratch.sums[1][pair] = variance < 0 ? 0 : variance;
         const float hi = static_cast<float>(mean);
         moments_.hi[saved] = hi;
-        moments_.lo[saved] = static_cast<float>(mean - hi);
-        moments_.variance[saved] = static_cast<float>(scratch.second[pair]);
+        scratch.low[pair] = mean - hi;
+        moments_.lo[saved] = static_cast<float>(scratch.low[pair]);
+        moments_.variance[saved] = static_cast<float>(scratch.sums[1][pair]);
       }
     }
   }
 
   void Apply(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {
-    const auto affine = [&](int64_t c) {
+    const auto coefficients = [&](int64_t c) -> Coefficients {
       const int64_t pair = tiles.unit.at(tile.row, c);
-      return Affine{moments_.hi + tile.row * view_.channels + c, scratch.coefficients[0] + pair,
-                    scratch.coefficients[1] + pair};
+      const float* hi = moments_.hi + tile.row * view_.channels + c;
+      const float* a = scratch.coefficients[0] + pair;
+      const float* b = scratch.coefficients[1] + pair;
+      if (!plan_.passes.bounded) return {Map::kAffine, {hi, a, b}};
+      return {Map::kBounded, {hi, a, b, plan_.lower + c, plan_.upper + c}};
     };
     if (view_.channels_last) {
       const int64_t at = tiles.offset(tile);
-      Simd().column_apply(tiles.columns(tile), x_ + at, affine(tile.channel), y_ + at, stream_);
+      Simd().column_apply(tiles.columns(tile), x_ + at, coefficients(tile.channel), y_ + at,
+                          stream_);
       return;
     }
     for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
       const int64_t at = tiles.offset(tile, c);
-      Simd().line_apply(tile.positions, x_ + at, affine(c), y_ + at, stream_);
+      Simd().line_apply(tile.positions, x_ + at, coefficients(c), y_ + at, stream_);
     }
   }
 
@@ -106,19 +111,20 @@ class Forward {
 
 }  // namespace
 
-size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling) {
-  return view.size() == 0 ? 0 : Plan(view, coupling, false, nullptr).bytes;
+size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling, bool bounded) {
+  return view.size() == 0 ? 0 : Plan(view, coupling, {false, bounded}, nullptr).bytes;
 }
 
 void RunForward(const View& view, const Coupling& coupling, const float* x, const Moments& moments,
-                float* y, const ForwardMethod& method, void* workspace) {
+                float* y, const ForwardMethod& method, void* workspace, const Bounds* bounds) {
   if (view.size() == 0) {
     for (float* values : {moments.hi, moments.lo, moments.variance}) {
       std::fill_n(values, view.pairs(), 0.0f);
     }
     return;
   }
-  const Plan plan(view, coupling, false, workspace);
+  const Plan plan(view, coupling, {false, bounds != nullptr}, workspace);
+  if (bounds) plan.SetBounds(*bounds);
   Forward forward(plan, x, moments, y, method);
   ForEachUnit(plan.grid, [&](const Unit& unit, int64_t, int slot) { forward.RunUnit(unit, slot); });
 }

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "core/bounds.h"
 #include "core/host_simd.h"
 #include "core/view.h"
 
@@ -39,11 +40,11 @@ class ForwardStep {
  public:
   const double* mean;
   const double* variance;
+  const double* low;  // mean - its float part
 
   void Set(int64_t pair, double a, double b) {
-    const double lo = mean[pair] - static_cast<double>(static_cast<float>(mean[pair]));
     a_[pair] = static_cast<float>(a);
-    b_[pair] = static_cast<float>(b - a * lo);
+    b_[pair] = static_cast<float>(b - a * low[pair]);
   }
 
   float* a_;
@@ -52,10 +53,11 @@ class ForwardStep {
 
 class BackwardStep {
  public:
-  const double* sum_g;   // G0
-  const double* sum_gx;  // G1, about the exact mean
-  const double* low;     // mean - its float part
-  double* dgamma;        // [unit.channels], to be added to
+  const double* sum_g;        // G0
+  const double* sum_gx;       // G1, about the exact mean
+  const double* sum_outside;  // of dy out of the bounds, which the other two leave out; or null
+  const double* low;          // mean - its float part
+  double* dgamma;             // [unit.channels], to be added to
   double* dbeta;
 
   void Set(int64_t pair, double p, double q, double t) {
@@ -78,27 +80,36 @@ struct Coupling {
   int64_t channels = 1;
 };
 
-size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling);
-size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling);
+// Where the forward bounded its output, the backward needs that output again: `output` gives the A
+// and B of the forward, before the sums.
+struct BoundedOutput {
+  Bounds bounds;
+  ForwardMethod output;
+};
+
+size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling, bool bounded = false);
+size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling, bool bounded = false);
 
 // Writes moments and y. Nothing but zero moments when the view has no elements.
 void RunForward(const View& view, const Coupling& coupling, const float* x, const Moments& moments,
-                float* y, const ForwardMethod& method, void* workspace);
+                float* y, const ForwardMethod& method, void* workspace,
+                const Bounds* bounds = nullptr);
 
 // Writes dx and, where not null, dgamma and dbeta [C].
 void RunBackward(const View& view, const Coupling& coupling, const float* dy, const float* x,
                  const Moments& moments, float* dx, float* dgamma, float* dbeta,
-                 const BackwardMethod& method, void* workspace);
+                 const BackwardMethod& method, void* workspace,
+                 const BoundedOutput* bounded = nullptr);
 
 // The two halves with coefficients that are the same for every row: arrays [C].
-// y = a * (x - center) + b
-void ApplyPerChannel(const View& view, const float* x, const Affine& affine, float* y);
+void ApplyPerChannel(const View& view, const float* x, const Coefficients& coefficients, float* y);
 
-// sum_g = sum of dy, sum_gx = sum of dy * (x - center), over rows and positions; on the way
-// dx = a * (dy - center) + b by `to_dx`.
+// sum_g = sum of dy, sum_gx = sum of dy * (x - center), over rows and positions; on the way dx is
+// applied to dy by `to_dx`.
 size_t SumPerChannelWorkspaceBytes(const View& view);
 void SumPerChannel(const View& view, const float* dy, const float* x, const float* center,
-                   const Affine& to_dx, float* dx, double* sum_g, double* sum_gx, void* workspace);
+                   const Coefficients& to_dx, float* dx, double* sum_g, double* sum_gx,
+                   void* workspace);
 
 }  // namespace host
 }  // namespace tfjs_norm

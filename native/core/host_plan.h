@@ -11,44 +11,64 @@
 namespace tfjs_norm {
 namespace host {
 
+struct Passes {
+  bool backward;
+  bool bounded;
+
+  int sums() const { return backward && bounded ? 3 : 2; }
+  int coefficients() const { return backward ? (bounded ? 5 : 3) : 2; }
+};
+
 // One thread's arrays for the unit it works on.
 struct Scratch {
-  double* first;  // [pieces, pairs] partial sums; then [pairs] of the unit
-  double* second;
-  double* low;  // backward
-  float* coefficients[3];
+  double* sums[kMaxSums];  // [pieces, pairs] partial sums; then [pairs] of the unit
+  double* low;
+  float* coefficients[5];  // forward: a, b; backward: p, q, t and, bounded, a, b
 
-  Scratch(const Grid& grid, int64_t pieces, bool backward, Workspace* arena) {
+  Scratch(const Grid& grid, int64_t pieces, const Passes& passes, Workspace* arena) {
     const int64_t pairs = grid.unit_pairs();
-    first = arena->Take<double>(pieces * pairs);
-    second = arena->Take<double>(pieces * pairs);
-    low = backward ? arena->Take<double>(pairs) : nullptr;
-    for (int i = 0; i < (backward ? 3 : 2); ++i) coefficients[i] = arena->Take<float>(pairs);
+    for (int i = 0; i < passes.sums(); ++i) sums[i] = arena->Take<double>(pieces * pairs);
+    low = arena->Take<double>(pairs);
+    for (int i = 0; i < passes.coefficients(); ++i) coefficients[i] = arena->Take<float>(pairs);
   }
 };
 
 struct Plan {
   Grid grid;
+  Passes passes;
   int64_t pieces;
   Scratch* slots = nullptr;
   double* dgamma = nullptr;  // backward: [row_blocks, C]
   double* dbeta = nullptr;
+  float* lower = nullptr;  // bounded: [C]
+  float* upper = nullptr;
   size_t bytes;
 
-  Plan(const View& view, const Coupling& coupling, bool backward, void* base)
-      : grid(view, coupling), pieces(grid.max_pieces()) {
+  Plan(const View& view, const Coupling& coupling, const Passes& of, void* base)
+      : grid(view, coupling), passes(of), pieces(grid.max_pieces()) {
     Workspace arena(base);
     const int64_t count = grid.whole_units ? std::min<int64_t>(ThreadCount(), grid.tasks()) : 1;
     slots = arena.Take<Scratch>(count);
     for (int64_t i = 0; i < count; ++i) {
-      const Scratch scratch(grid, pieces, backward, &arena);
+      const Scratch scratch(grid, pieces, passes, &arena);
       if (base) slots[i] = scratch;
     }
-    if (backward) {
+    if (passes.backward) {
       dgamma = arena.Take<double>(grid.row_blocks * grid.view.channels);
       dbeta = arena.Take<double>(grid.row_blocks * grid.view.channels);
     }
+    if (passes.bounded) {
+      lower = arena.Take<float>(grid.view.channels);
+      upper = arena.Take<float>(grid.view.channels);
+    }
     bytes = arena.bytes();
+  }
+
+  void SetBounds(const Bounds& bounds) const {
+    for (int64_t c = 0; c < grid.view.channels; ++c) {
+      lower[c] = bounds.lower ? bounds.lower[c] : bounds.least;
+      upper[c] = bounds.most;
+    }
   }
 };
 
@@ -62,6 +82,14 @@ void ForEachTile(const Tiles& tiles, bool parallel, Order order, F f) {
     return;
   }
   for (int64_t i = 0; i < count; ++i) f(tiles[order == Order::kForward ? i : count - 1 - i]);
+}
+
+// The arrays of a pass that start at channel c, from those over all channels.
+inline Coefficients At(Coefficients coefficients, int64_t c) {
+  for (const float*& array : coefficients.arrays) {
+    if (array) array += c;
+  }
+  return coefficients;
 }
 
 inline void MergePieces(int64_t pieces, int64_t pairs, double* sums) {

@@ -6,22 +6,24 @@
 namespace tfjs_norm {
 namespace host {
 
-#define NORM_DECLARE_SIMD(level)          \
-  namespace level {                       \
-  void RegisterColumns(SimdKernels*);     \
-  void RegisterLines(SimdKernels*);       \
-  void RegisterRows(SimdKernels*);        \
-  static const SimdKernels* Table() {     \
-    static const SimdKernels table = [] { \
-      SimdKernels kernels;                \
-      kernels.name = #level;              \
-      RegisterColumns(&kernels);          \
-      RegisterLines(&kernels);            \
-      RegisterRows(&kernels);             \
-      return kernels;                     \
-    }();                                  \
-    return &table;                        \
-  }                                       \
+#define NORM_DECLARE_SIMD(level)            \
+  namespace level {                         \
+  void RegisterColumnMaps(SimdKernels*);    \
+  void RegisterColumnMoments(SimdKernels*); \
+  void RegisterLines(SimdKernels*);         \
+  void RegisterRows(SimdKernels*);          \
+  static const SimdKernels* Table() {       \
+    static const SimdKernels table = [] {   \
+      SimdKernels kernels;                  \
+      kernels.name = #level;                \
+      RegisterColumnMaps(&kernels);         \
+      RegisterColumnMoments(&kernels);      \
+      RegisterLines(&kernels);              \
+      RegisterRows(&kernels);               \
+      return kernels;                       \
+    }();                                    \
+    return &table;                          \
+  }                                         \
   }
 
 NORM_DECLARE_SIMD(base)

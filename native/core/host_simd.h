@@ -18,18 +18,22 @@ struct Columns {
 };
 constexpr int64_t kMaxColumns = 1024;
 
-// y = a * (x - center) + b and dx = p * dy + q * (x - center) + t, arrays over the channels.
-struct Affine {
-  const float* center;
-  const float* a;
-  const float* b;
+// How the passes over the tensor turn values into results.
+enum class Map {
+  kAffine,   // y = z = a * (x - center) + b,  dx = p * dy + q * (x - center) + t
+  kBounded,  // y = min(max(z, lower), upper); dy counts where z is within the bounds (bounds.h)
 };
-struct GradAffine {
-  const float* center;
-  const float* p;
-  const float* q;
-  const float* t;
+
+// A map and the arrays over the channels that a pass takes, in this order:
+//   apply       center, a, b                 bounded: center, a, b, lower, upper
+//   sums        center                       bounded: center, a, b, lower, upper
+//   apply_grad  center, p, q, t              bounded: center, p, q, t, a, b, lower, upper
+constexpr int kMaxArrays = 8;
+struct Coefficients {
+  Map map;
+  const float* arrays[kMaxArrays];
 };
+constexpr int kMaxSums = 3;
 
 struct RowForwardBlock {
   int64_t rows;
@@ -68,22 +72,24 @@ struct RowBackwardBlock {
 struct SimdKernels {
   const char* name;
 
-  // Sums over the positions, in double, of (x - shift) and its square; of dy and dy * (x - center).
+  // Sums over the positions, in double, of (x - shift) and its square.
   void (*column_moments)(const Columns&, const float* x, const float* shift, double* sum,
                          double* square);
-  void (*column_sums)(const Columns&, const float* dy, const float* x, const float* center,
-                      double* sum_g, double* sum_gx);
+  // `sums`: of dy and of dy * (x - center); bounded: of dy within the bounds, and of dy out of
+  // them.
+  void (*column_sums)(const Columns&, const float* dy, const float* x, const Coefficients&,
+                      double* const* sums);
   // `stream`: stores that bypass the caches, where the alignment allows it.
-  void (*column_apply)(const Columns&, const float* x, const Affine&, float* y, bool stream);
-  void (*column_apply_grad)(const Columns&, const float* dy, const float* x, const GradAffine&,
+  void (*column_apply)(const Columns&, const float* x, const Coefficients&, float* y, bool stream);
+  void (*column_apply_grad)(const Columns&, const float* dy, const float* x, const Coefficients&,
                             float* dx, bool stream);
 
   // The same over `count` contiguous values that share one statistic; the arrays have one element.
   void (*line_moments)(int64_t count, const float* x, float shift, double* sum, double* square);
-  void (*line_sums)(int64_t count, const float* dy, const float* x, float center, double* sum_g,
-                    double* sum_gx);
-  void (*line_apply)(int64_t count, const float* x, const Affine&, float* y, bool stream);
-  void (*line_apply_grad)(int64_t count, const float* dy, const float* x, const GradAffine&,
+  void (*line_sums)(int64_t count, const float* dy, const float* x, const Coefficients&,
+                    double* const* sums);
+  void (*line_apply)(int64_t count, const float* x, const Coefficients&, float* y, bool stream);
+  void (*line_apply_grad)(int64_t count, const float* dy, const float* x, const Coefficients&,
                           float* dx, bool stream);
 
   // Rows (row_norm.h). row_moments: mean and biased variance of a row; row_square: sum of x^2;

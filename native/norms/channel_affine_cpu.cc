@@ -63,7 +63,7 @@ Status Run(const ChannelAffineForward& args, void* workspace) {
     arrays.a[c] = static_cast<float>(Gamma(args, c) * Rho(args, c));
     arrays.b[c] = args.beta ? args.beta[c] : 0;
   }
-  ApplyPerChannel(args.view, args.x, {args.mean, arrays.a, arrays.b}, args.y);
+  ApplyPerChannel(args.view, args.x, {Map::kAffine, {args.mean, arrays.a, arrays.b}}, args.y);
   return Ok();
 }
 
@@ -74,7 +74,7 @@ Status Run(const ChannelAffineBackward& args, void* workspace) {
     arrays.a[c] = static_cast<float>(Gamma(args, c) * Rho(args, c));
     arrays.zero[c] = 0;
   }
-  const Affine to_dx = {arrays.zero, arrays.a, arrays.zero};
+  const Coefficients to_dx = {Map::kAffine, {arrays.zero, arrays.a, arrays.zero}};
   if (!args.dgamma && !args.dbeta && !args.dmean && !args.dvariance) {
     ApplyPerChannel(args.view, args.dy, to_dx, args.dx);
     return Ok();

@@ -1,6 +1,5 @@
 // Channels-first kernels of core/host_simd.h: contiguous values that share one statistic.
-#include "core/host_simd.h"
-#include "core/simd/vector.h"
+#include "core/simd/maps.h"
 
 namespace tfjs_norm {
 namespace host {
@@ -39,33 +38,38 @@ void LineMoments(int64_t count, const float* x, float shift, double* sum, double
   *square = total_square;
 }
 
-void LineSums(int64_t count, const float* dy, const float* x, float center, double* sum_g,
-              double* sum_gx) {
-  const Float k = Fill(center);
-  Wide s[kChains] = {};
-  Wide q[kChains] = {};
+// The vectors of a pass's arrays, which have one element here.
+template <int kArrays>
+struct Filled {
+  Float k[kArrays];
+
+  explicit Filled(const Coefficients& by) {
+    for (int i = 0; i < kArrays; ++i) k[i] = Fill(*by.arrays[i]);
+  }
+};
+
+template <class M>
+void SumsAll(int64_t count, const float* dy, const float* x, const Coefficients& by,
+             double* const* out) {
+  const Filled<M::kSumArrays> filled(by);
+  Wide sums[kChains][M::kSums] = {};
   int64_t i = 0;
   for (; i + kChains * kLanes <= count; i += kChains * kLanes) {
     for (int u = 0; u < kChains; ++u) {
-      const Wide g = LoadWide(dy + i + u * kLanes);
-      s[u] = s[u] + g;
-      q[u] = q[u] + g * Widen(Load(x + i + u * kLanes) - k);
+      const int64_t at = i + u * kLanes;
+      M::Sum(Values<false>{dy + at, 0}, Values<false>{x + at, 0}, filled.k, sums[u]);
     }
   }
   for (; i + kLanes <= count; i += kLanes) {
-    const Wide g = LoadWide(dy + i);
-    s[0] = s[0] + g;
-    q[0] = q[0] + g * Widen(Load(x + i) - k);
+    M::Sum(Values<false>{dy + i, 0}, Values<false>{x + i, 0}, filled.k, sums[0]);
   }
-  double total = Sum((s[0] + s[1]) + (s[2] + s[3]));
-  double total_product = Sum((q[0] + q[1]) + (q[2] + q[3]));
-  for (; i < count; ++i) {
-    const double g = dy[i];
-    total += g;
-    total_product += g * (x[i] - center);
+  if (i < count) {
+    const int64_t part = count - i;
+    M::Sum(Values<true>{dy + i, part}, Values<true>{x + i, part}, filled.k, sums[0]);
   }
-  *sum_g = total;
-  *sum_gx = total_product;
+  for (int n = 0; n < M::kSums; ++n) {
+    *out[n] = Sum((sums[0][n] + sums[1][n]) + (sums[2][n] + sums[3][n]));
+  }
 }
 
 // The values before the first vector boundary of y; a streamed line starts there.
@@ -76,44 +80,60 @@ int64_t Head(const float* y, int64_t count) {
   return head < count ? head : count;
 }
 
-template <bool kStream>
-void ApplyAll(int64_t count, const float* x, const Affine& by, float* y) {
-  const float center = *by.center, a = *by.a, b = *by.b;
-  const Float wide_center = Fill(center), wide_a = Fill(a), wide_b = Fill(b);
-  int64_t i = 0;
-  for (const int64_t head = kStream ? Head(y, count) : 0; i < head; ++i) {
-    y[i] = a * (x[i] - center) + b;
-  }
-  for (; i + kLanes <= count; i += kLanes) {
-    Put<kStream>(y + i, wide_a * (Load(x + i) - wide_center) + wide_b);
-  }
-  for (; i < count; ++i) y[i] = a * (x[i] - center) + b;
+// f(at, part) for less than a vector of values at either end, and f(at, kLanes) between, where
+// outputs may bypass the caches.
+template <bool kStream, typename F>
+inline void ForEachVector(const float* to, int64_t count, F f) {
+  int64_t i = kStream ? Head(to, count) : 0;
+  if (i > 0) f(int64_t{0}, i);
+  for (; i + kLanes <= count; i += kLanes) f(i, int64_t{kLanes});
+  if (i < count) f(i, count - i);
+}
+
+template <class M, bool kStream>
+void ApplyAll(int64_t count, const float* x, const Coefficients& by, float* y) {
+  const Filled<M::kApplyArrays> filled(by);
+  ForEachVector<kStream>(y, count, [&](int64_t i, int64_t part) {
+    if (part == kLanes) {
+      Put<kStream>(y + i, M::Apply(Load(x + i), filled.k));
+    } else {
+      StorePart(y + i, M::Apply(LoadPart(x + i, part), filled.k), part);
+    }
+  });
   if (kStream) StreamFence();
 }
 
-template <bool kStream>
-void ApplyGradAll(int64_t count, const float* dy, const float* x, const GradAffine& by, float* dx) {
-  const float center = *by.center, p = *by.p, q = *by.q, t = *by.t;
-  const Float wide_center = Fill(center), wide_p = Fill(p), wide_q = Fill(q), wide_t = Fill(t);
-  int64_t i = 0;
-  for (const int64_t head = kStream ? Head(dx, count) : 0; i < head; ++i) {
-    dx[i] = p * dy[i] + (q * (x[i] - center) + t);
-  }
-  for (; i + kLanes <= count; i += kLanes) {
-    const Float xc = Load(x + i) - wide_center;
-    Put<kStream>(dx + i, wide_p * Load(dy + i) + (wide_q * xc + wide_t));
-  }
-  for (; i < count; ++i) dx[i] = p * dy[i] + (q * (x[i] - center) + t);
+template <class M, bool kStream>
+void GradAll(int64_t count, const float* dy, const float* x, const Coefficients& by, float* dx) {
+  const Filled<M::kGradArrays> filled(by);
+  ForEachVector<kStream>(dx, count, [&](int64_t i, int64_t part) {
+    if (part == kLanes) {
+      Put<kStream>(dx + i, M::Grad(Load(dy + i), Load(x + i), filled.k));
+    } else {
+      StorePart(dx + i, M::Grad(LoadPart(dy + i, part), LoadPart(x + i, part), filled.k), part);
+    }
+  });
   if (kStream) StreamFence();
 }
 
-void LineApply(int64_t count, const float* x, const Affine& by, float* y, bool stream) {
-  stream ? ApplyAll<true>(count, x, by, y) : ApplyAll<false>(count, x, by, y);
+void LineSums(int64_t count, const float* dy, const float* x, const Coefficients& by,
+              double* const* sums) {
+  ForMap(by.map, [&](auto map) { SumsAll<decltype(map)>(count, dy, x, by, sums); });
 }
 
-void LineApplyGrad(int64_t count, const float* dy, const float* x, const GradAffine& by, float* dx,
-                   bool stream) {
-  stream ? ApplyGradAll<true>(count, dy, x, by, dx) : ApplyGradAll<false>(count, dy, x, by, dx);
+void LineApply(int64_t count, const float* x, const Coefficients& by, float* y, bool stream) {
+  ForMap(by.map, [&](auto map) {
+    using M = decltype(map);
+    stream ? ApplyAll<M, true>(count, x, by, y) : ApplyAll<M, false>(count, x, by, y);
+  });
+}
+
+void LineApplyGrad(int64_t count, const float* dy, const float* x, const Coefficients& by,
+                   float* dx, bool stream) {
+  ForMap(by.map, [&](auto map) {
+    using M = decltype(map);
+    stream ? GradAll<M, true>(count, dy, x, by, dx) : GradAll<M, false>(count, dy, x, by, dx);
+  });
 }
 
 }  // namespace
