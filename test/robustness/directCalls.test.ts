@@ -4,8 +4,8 @@ import type { NativeTensor } from '../../src/native';
 import { addon } from '../support/addon';
 import { normal, sizeOf } from '../support/arrays';
 import { asked, native } from '../support/askedDevice';
+import { rawOps } from '../support/everyOp';
 import { expectClose, expectSameBits } from '../support/expectClose';
-import { rawOps } from '../support/rawOp';
 
 /** `data` starts one element into its buffer when `offset` is 1: aligned to 4 bytes only. */
 function nativeTensor(shape: number[], seed: number, offset = 0): NativeTensor {

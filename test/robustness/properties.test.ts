@@ -27,64 +27,23 @@ const draw = fc.record({
   choice: fraction,
 });
 
-function choose<T>(of: T[], at: number): T {
-  return of[Math.floor(at * of.length)]!;
-}
-
-const divisors = (n: number) =>
-  Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0);
-
-/** Attributes that are valid for the shape, or undefined where none are. */
-function optionsFor(
-  name: string,
-  shape: number[],
-  pick: number,
-  choice: number,
-): object | undefined {
-  const rank = shape.length;
-  const channelAxis = 1 + Math.floor(pick * (rank - 1));
-  if (name === 'layerNorm' || name === 'rmsNorm') {
-    const axis = Array.from({ length: rank }, (_, d) => d).filter(
-      (d) => d >= channelAxis || (d > 0 && choice > 0.8),
-    );
-    if (name === 'layerNorm') return { axis };
-    return { axis, partial: choose([undefined, 0.25, 0.5], choice), epsilonInside: pick < 0.7 };
-  }
-  if (shape[channelAxis] === 0) return undefined;
-  if (name === 'groupNorm')
-    return { axis: channelAxis, groups: choose(divisors(shape[channelAxis]!), choice) };
-  if (name === 'instanceNorm') return { axis: channelAxis };
-  if (name === 'switchableNorm')
-    return { axis: channelAxis, unbiasedSpatialVariance: choice > 0.5 };
-  const ghosts =
-    shape[0]! > 0 && choice > 0.5
-      ? { virtualBatchSize: choose(divisors(shape[0]!), choice * 2 - 1) }
-      : {};
-  return { axis: channelAxis, ...ghosts };
-}
-
-describe.each(everyOp)('$name', ({ name, op, partition, reference }) => {
+describe.each(everyOp)('$name', ({ op, partition, reference, randomOptions }) => {
   test(`agrees with the reference on ${RUNS} random shapes and attributes`, () => {
     fc.assert(
       fc.property(draw, ({ shape, seed, mean, pick, choice }) => {
-        const options = optionsFor(name, shape, pick, choice);
+        const channelAxis = 1 + Math.floor(pick * (shape.length - 1));
+        const options = randomOptions(shape, { channelAxis, pick, choice });
         fc.pre(options !== undefined);
         const before = tf.memory().numTensors;
         tf.tidy(() => {
           const x = normal(shape, seed, { mean, deviation: 2 });
-          const moving = (channels: number) => ({
-            movingMean: tf.zeros([channels]),
-            movingVariance: tf.ones([channels]),
-          });
-          const axis = (options as { axis: number }).axis;
-          const all = name === 'batchNorm' ? { ...options, ...moving(shape[axis]!) } : options;
           const { parameterShape } = partition(shape, options);
           const gamma = normal(parameterShape, seed + 1, { mean: 1, deviation: 0.3 });
           const beta = normal(parameterShape, seed + 2);
           const dy = normal(shape, seed + 3);
           const want = reference(x.data, shape, options, { gamma, beta });
           const { y, grads } = withGradients(
-            (t, g, b) => op(t!, { ...all, gamma: g, beta: b }),
+            (t, g, b) => op(t!, { ...options, gamma: g, beta: b }),
             [x, gamma, beta].map(tensor),
             tensor(dy),
           );

@@ -1,8 +1,10 @@
 /** The native ops validate for themselves: raw calls with anything wrong fail as cleanly as ours. */
 import { tf } from '../../src';
 import { native } from '../support/askedDevice';
+import { rawOps } from '../support/everyOp';
 import { expectSameBits } from '../support/expectClose';
-import { attributes, callRaw, executeOp, type RawOp, rawOps } from '../support/rawOp';
+import type { RawOp } from '../support/opEntry';
+import { attributes, callRaw, executeOp } from '../support/rawOp';
 import { memory } from '../support/tensors';
 
 /** A failed call names the op, leaves nothing, and the valid call after it works. */
@@ -23,8 +25,10 @@ describeNative.each(rawOps)('$name', (raw) => {
   const parameters = Object.entries(raw.inputs).filter(
     ([, shape]) => shape.length === 1 && shape[0] === 6,
   );
-  const statistics = Object.keys(raw.inputs).filter(
-    (name) => name === 'moments' || name === 'mean_square',
+  // What the forward op saved for its gradient.
+  const forward = rawOps.find(({ name }) => `${name}Grad` === raw.name);
+  const saved = Object.entries(raw.inputs).filter(
+    ([name]) => forward && name !== 'dy' && !(name in forward.inputs),
   );
   const says = (...words: string[]) =>
     new RegExp([raw.name, ...words].map((word) => `(?=[^]*(${word}))`).join(''));
@@ -33,8 +37,7 @@ describeNative.each(rawOps)('$name', (raw) => {
     tf.tidy(() => {
       expect(callRaw(raw)[0]!.shape).toEqual(raw.inputs.x);
       const inputs = Object.values(raw.inputs).map((shape) => tf.ones(shape));
-      const some = attributes('groups' in raw.attributes ? { groups: 3 } : {});
-      if (raw.name.startsWith('TfjsRms')) some.push(...attributes({ center: true }));
+      const some = attributes(raw.needed ?? {});
       expect(executeOp(raw.name, some, inputs, raw.outputs)[0]!.shape).toEqual(raw.inputs.x);
     });
   });
@@ -46,10 +49,12 @@ describeNative.each(rawOps)('$name', (raw) => {
     expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
   });
 
-  if (statistics.length > 0)
+  if (saved.length > 0)
     test.each(
-      statistics.flatMap((name) =>
-        [[0], [3], [3, 0], [2, 1, 6], [3, 5, 5], []].map((s) => [name, s] as const),
+      saved.flatMap(([name, right]) =>
+        [[0], [3], [3, 0], [2, 1, 6], [3, 5, 5], []]
+          .filter((s) => `${s}` !== `${right}`)
+          .map((s) => [name, s] as const),
       ),
     )('%s of shape %j', (name, shape) => {
       expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
@@ -81,6 +86,9 @@ describeNative.each(rawOps)('$name', (raw) => {
     ...[-0.1, 1.1, Number.NaN].map((v) => ['update_rate', v] as [string, number]),
     ...[-1, 3, 5, 2 ** 31 - 1].map((v) => ['virtual_batch_size', v] as [string, number]),
     ...[-1, 7, 2 ** 31 - 1].map((v) => ['partial', v] as [string, number]),
+    ...Object.entries(raw.wrong ?? {}).flatMap(([name, values]) =>
+      values.map((v) => [name, v] as [string, number]),
+    ),
   ];
   test.each(wrongAttributes.filter(([name]) => name in raw.attributes))('%s %d', (name, value) => {
     expectFailure(raw, says(name), () => callRaw(raw, { attributes: { [name]: value } }));
