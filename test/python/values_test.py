@@ -7,7 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 import support
-from cases import CASES, GroupNorm, LayerNorm
+from cases import CASES
+from cases.group_norm import GroupNorm
+from cases.layer_norm import LayerNorm
 
 
 class ValuesTest(unittest.TestCase):
