@@ -21,7 +21,21 @@ NORM_DEVICE void LoadTo(float (&to)[W], const float* from) {
   for (int w = 0; w < W; ++w) to[w] = values.v[w];
 }
 
-// One value each per (row, channel) pair, written by a coefficient kernel.
+// The mean of the pairs from `pair` on; null arrays stand for 0.
+template <int W>
+NORM_DEVICE void LoadCenter(float (&hi)[W], float (&lo)[W], const float* from_hi,
+                            const float* from_lo, int64_t pair) {
+  if (from_hi) {
+    LoadTo(hi, from_hi + pair);
+    LoadTo(lo, from_lo + pair);
+    return;
+  }
+  NORM_UNROLL
+  for (int w = 0; w < W; ++w) hi[w] = lo[w] = 0.0f;
+}
+
+// One value each per (row, channel) pair, written by a coefficient kernel. hi and lo may be null,
+// for 0.
 struct PairAffine {
   const float* hi = nullptr;
   const float* lo = nullptr;
@@ -31,8 +45,7 @@ struct PairAffine {
   template <int W>
   NORM_DEVICE Affine<W> At(int64_t pair) const {
     Affine<W> affine;
-    LoadTo(affine.hi, hi + pair);
-    LoadTo(affine.lo, lo + pair);
+    LoadCenter(affine.hi, affine.lo, hi, lo, pair);
     LoadTo(affine.a, a + pair);
     LoadTo(affine.b, b + pair);
     return affine;

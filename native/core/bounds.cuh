@@ -10,7 +10,7 @@ namespace cuda {
 
 struct NoLimits {
   NORM_DEVICE float Clip(float z, int) const { return z; }
-  NORM_DEVICE float Within(float g, float, int) const { return g; }
+  NORM_DEVICE bool Hold(float, int) const { return true; }
 };
 
 struct NoBounds {
@@ -31,10 +31,8 @@ struct Limits {
     const float raised = z < lower[w] ? lower[w] : z;
     return raised > most ? most : raised;
   }
-  // g where z is within the bounds, else 0.
-  NORM_DEVICE float Within(float g, float z, int w) const {
-    return z < lower[w] || z > most ? 0.0f : g;
-  }
+  // Whether z is within the bounds.
+  NORM_DEVICE bool Hold(float z, int w) const { return !(z < lower[w] || z > most); }
 };
 
 struct ChannelBounds {

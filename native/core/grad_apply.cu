@@ -30,7 +30,7 @@ struct BoundedDy {
     float a[W], b[W];
     Limits<W> limits;
     NORM_DEVICE float Within(float g, float xc, int w) const {
-      return limits.Within(g, fmaf(a[w], xc, b[w]), w);
+      return limits.Hold(fmaf(a[w], xc, b[w]), w) ? g : 0.0f;
     }
   };
   template <int W>
@@ -50,8 +50,7 @@ NORM_DEVICE void ApplyTile(const Tiling& tiling, int64_t tile, const float* dy, 
   const Slot slot = tiling.At(tile);
   if (slot.count == 0) return;
   float hi[W], lo[W], p[W], q[W], t[W];
-  LoadTo(hi, coefficients.hi + slot.pair);
-  LoadTo(lo, coefficients.lo + slot.pair);
+  LoadCenter(hi, lo, coefficients.hi, coefficients.lo, slot.pair);
   LoadTo(p, coefficients.p + slot.pair);
   LoadTo(q, coefficients.q + slot.pair);
   LoadTo(t, coefficients.t + slot.pair);
@@ -83,22 +82,17 @@ NORM_DEVICE void ApplyTile(const Tiling& tiling, int64_t tile, const float* dy, 
   }
 }
 
-// The first columns.tiles blocks sum parameter gradients, the others write dx.
+// The first parameters.tiles blocks sum parameter gradients, the others write dx.
 template <int V, int W, class Part>
 __global__ void NORM_LAUNCH_BOUNDS(kThreads, Part::kBlocks)
     GradApplyKernel(Tiling tiling, const float* dy, const float* x, GradCoefficients coefficients,
-                    Part part, float* dx, ColumnTiling columns, ParameterSums parameters) {
-  const int block = static_cast<int>(blockIdx.x) - columns.tiles;
+                    Part part, float* dx, ParameterSums parameters) {
+  const int block = static_cast<int>(blockIdx.x) - parameters.tiles;
   if (block < 0) {
     SharedArena arena;
-    SumPair* shared = arena.Take<SumPair>(kThreads);
-    SumColumns(columns, static_cast<int>(blockIdx.x), parameters.gamma_terms, parameters.beta_terms,
-               shared, [&](int64_t channel, const SumPair& sums) {
-                 if (parameters.dgamma) parameters.dgamma[channel] = static_cast<float>(sums.first);
-                 if (parameters.dbeta) parameters.dbeta[channel] = static_cast<float>(sums.second);
-               });
+    parameters.Run(static_cast<int>(blockIdx.x), arena.Take<Sums<1>>(kThreads));
   } else {
-    const int64_t blocks = static_cast<int64_t>(gridDim.x) - columns.tiles;
+    const int64_t blocks = static_cast<int64_t>(gridDim.x) - parameters.tiles;
     for (int64_t tile = block; tile < tiling.tiles; tile += blocks) {
       ApplyTile<V, W>(tiling, tiling.tiles - 1 - tile, dy, x, coefficients, part, dx);
     }
@@ -108,31 +102,29 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, Part::kBlocks)
 template <class Part>
 Status LaunchFor(const Tiling& tiling, const float* dy, const float* x,
                  const GradCoefficients& coefficients, const Part& part, float* dx,
-                 const ColumnTiling& columns, const ParameterSums& parameters, void* stream) {
-  ColumnTiling wanted = columns;
-  if (!parameters.dgamma && !parameters.dbeta) wanted.tiles = 0;
+                 const ParameterSums& parameters, void* stream) {
   return ForTiling(tiling, [&](auto v, auto w) {
-    const LaunchConfig config = {"GradApply", dim3(tiling.grid() + wanted.tiles), dim3(kThreads),
-                                 SharedBytes<SumPair>(kThreads), stream};
+    const LaunchConfig config = {"GradApply", dim3(tiling.grid() + parameters.tiles),
+                                 dim3(kThreads), SharedBytes<Sums<1>>(kThreads), stream};
     return Launch(config, GradApplyKernel<decltype(v)::value, decltype(w)::value, Part>, tiling, dy,
-                  x, coefficients, part, dx, wanted, parameters);
+                  x, coefficients, part, dx, parameters);
   });
 }
 
 }  // namespace
 
 Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
-                       const GradCoefficients& coefficients, float* dx, const ColumnTiling& columns,
+                       const GradCoefficients& coefficients, float* dx,
                        const ParameterSums& parameters, void* stream) {
-  return LaunchFor(tiling, dy, x, coefficients, AllOfDy(), dx, columns, parameters, stream);
+  return LaunchFor(tiling, dy, x, coefficients, AllOfDy(), dx, parameters, stream);
 }
 
 Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
                        const GradCoefficients& coefficients, const PairAffine& output,
-                       const ChannelBounds& bounds, float* dx, const ColumnTiling& columns,
-                       const ParameterSums& parameters, void* stream) {
+                       const ChannelBounds& bounds, float* dx, const ParameterSums& parameters,
+                       void* stream) {
   const BoundedDy part = {output.a, output.b, bounds};
-  return LaunchFor(tiling, dy, x, coefficients, part, dx, columns, parameters, stream);
+  return LaunchFor(tiling, dy, x, coefficients, part, dx, parameters, stream);
 }
 
 }  // namespace cuda

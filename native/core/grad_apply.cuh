@@ -1,6 +1,6 @@
 // Last pass of a backward: dx = p * dy + q * ((x - hi) - lo) + t, tiles in the reverse order of the
-// first pass. Of an output with bounds dy counts within them only. The same launch sums the channel
-// gradients that the coefficient kernel left per (row, channel) pair.
+// first pass. Of an output with bounds dy counts within them only. The same launch sums the
+// parameter gradients that the coefficient kernel left per (row, channel) pair.
 #pragma once
 
 #include "core/affine.cuh"
@@ -11,7 +11,7 @@
 namespace tfjs_norm {
 namespace cuda {
 
-// One value each per (row, channel) pair.
+// One value each per (row, channel) pair. hi and lo may be null, for 0.
 struct GradCoefficients {
   const float* hi = nullptr;
   const float* lo = nullptr;
@@ -20,22 +20,14 @@ struct GradCoefficients {
   const float* t = nullptr;
 };
 
-// dgamma[c] = sum over rows of gamma_terms[r, c], dbeta likewise; either may be null.
-struct ParameterSums {
-  const double* gamma_terms = nullptr;
-  const double* beta_terms = nullptr;
-  float* dgamma = nullptr;
-  float* dbeta = nullptr;
-};
-
 Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
-                       const GradCoefficients& coefficients, float* dx, const ColumnTiling& columns,
+                       const GradCoefficients& coefficients, float* dx,
                        const ParameterSums& parameters, void* stream);
 // `output`: the forward's y before its bounds.
 Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
                        const GradCoefficients& coefficients, const PairAffine& output,
-                       const ChannelBounds& bounds, float* dx, const ColumnTiling& columns,
-                       const ParameterSums& parameters, void* stream);
+                       const ChannelBounds& bounds, float* dx, const ParameterSums& parameters,
+                       void* stream);
 
 }  // namespace cuda
 }  // namespace tfjs_norm

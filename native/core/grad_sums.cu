@@ -56,10 +56,11 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
             const float g = gradients[u].v[v];
             // A position that does not exist has no dy, but its x - hi may be infinite.
             const float xc = u < left ? affine.Center(values[u].v[v], w) : 0.0f;
-            const float within = limits.Within(g, fmaf(affine.a[w], xc, affine.b[w]), w);
-            group.of[0][w] += within;
-            group.of[1][w] = fmaf(within, xc, group.of[1][w]);
-            if constexpr (Bounded::kBounded) group.of[2][w] += g - within;
+            const bool within = limits.Hold(fmaf(affine.a[w], xc, affine.b[w]), w);
+            const float counted = within ? g : 0.0f;
+            group.of[0][w] += counted;
+            group.of[1][w] = fmaf(counted, xc, group.of[1][w]);
+            if constexpr (Bounded::kBounded) group.of[2][w] += within ? 0.0f : g;
             if constexpr (kWriteDx) gradients[u].v[v] = affine.a[w] * g;
           }
           if constexpr (kWriteDx) {

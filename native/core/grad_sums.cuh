@@ -12,6 +12,7 @@
 namespace tfjs_norm {
 namespace cuda {
 
+// hi and lo may be null, for 0.
 struct PairCenter {
   const float* hi = nullptr;
   const float* lo = nullptr;
@@ -19,8 +20,7 @@ struct PairCenter {
   template <int W>
   NORM_DEVICE Affine<W> At(int64_t pair) const {
     Affine<W> affine = {};
-    LoadTo(affine.hi, hi + pair);
-    LoadTo(affine.lo, lo + pair);
+    LoadCenter(affine.hi, affine.lo, hi, lo, pair);
     return affine;
   }
 };

@@ -26,7 +26,7 @@ class Backward {
     const Tiles tiles = plan_.grid.tiles(unit);
     for (int64_t r = unit.row; r < unit.row + unit.rows; ++r) {
       for (int64_t c = unit.channel; c < unit.channel + unit.channels; ++c) {
-        scratch.low[unit.at(r, c)] = moments_.lo[r * view_.channels + c];
+        scratch.low[unit.at(r, c)] = moments_.lo ? moments_.lo[r * view_.channels + c] : 0;
       }
     }
     if (bounded_) Output(unit, scratch);
@@ -35,7 +35,7 @@ class Backward {
     for (int i = 0; i < plan_.passes.sums(); ++i) {
       MergePieces(tiles.pieces, unit.pairs(), scratch.sums[i]);
     }
-    for (int64_t pair = 0; pair < unit.pairs(); ++pair) {
+    for (int64_t pair = 0; moments_.lo && pair < unit.pairs(); ++pair) {
       scratch.sums[1][pair] -= scratch.low[pair] * scratch.sums[0][pair];
     }
     BackwardStep step;
@@ -43,8 +43,12 @@ class Backward {
     step.sum_gx = scratch.sums[1];
     step.sum_outside = bounded_ ? scratch.sums[2] : nullptr;
     step.low = scratch.low;
-    step.dgamma = plan_.dgamma + row_block * view_.channels + unit.channel;
-    step.dbeta = plan_.dbeta + row_block * view_.channels + unit.channel;
+    const int64_t first = row_block * view_.channels + unit.channel;
+    step.dgamma = plan_.gradients[0] + first;
+    step.dbeta = plan_.gradients[1] + first;
+    for (int i = 0; i < ParameterGradients::kMore; ++i) {
+      step.more[i] = plan_.gradients[2 + i] + first;
+    }
     step.p_ = scratch.coefficients[0];
     step.q_ = scratch.coefficients[1];
     step.t_ = scratch.coefficients[2];
@@ -56,7 +60,7 @@ class Backward {
  private:
   // A and B of the forward; their statistics make room for the sums.
   void Output(const Unit& unit, const Scratch& scratch) const {
-    for (int64_t r = unit.row; r < unit.row + unit.rows; ++r) {
+    for (int64_t r = unit.row; moments_.hi && r < unit.row + unit.rows; ++r) {
       for (int64_t c = unit.channel; c < unit.channel + unit.channels; ++c) {
         const int64_t saved = r * view_.channels + c;
         const int64_t pair = unit.at(r, c);
@@ -65,18 +69,22 @@ class Backward {
       }
     }
     ForwardStep step;
-    step.mean = scratch.sums[0];
-    step.variance = scratch.sums[1];
+    step.mean = moments_.hi ? scratch.sums[0] : nullptr;
+    step.variance = moments_.hi ? scratch.sums[1] : nullptr;
     step.low = scratch.low;
     step.a_ = scratch.coefficients[3];
     step.b_ = scratch.coefficients[4];
     bounded_->output(unit, step);
   }
 
+  const float* Center(const Tile& tile, int64_t c) const {
+    return moments_.hi ? moments_.hi + tile.row * view_.channels + c : kZeros;
+  }
+
   void Sum(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {
     const int64_t pairs = tiles.unit.pairs();
     const auto coefficients = [&](int64_t c) -> Coefficients {
-      const float* hi = moments_.hi + tile.row * view_.channels + c;
+      const float* hi = Center(tile, c);
       if (!bounded_) return {Map::kAffine, {hi}};
       const int64_t pair = tiles.unit.at(tile.row, c);
       return {Map::kBounded,
@@ -105,7 +113,7 @@ class Backward {
   void Apply(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {
     const auto coefficients = [&](int64_t c) -> Coefficients {
       const int64_t pair = tiles.unit.at(tile.row, c);
-      const float* hi = moments_.hi + tile.row * view_.channels + c;
+      const float* hi = Center(tile, c);
       float* const* k = scratch.coefficients;
       if (!bounded_) return {Map::kAffine, {hi, k[0] + pair, k[1] + pair, k[2] + pair}};
       return {Map::kBounded,
@@ -142,25 +150,31 @@ size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling, bool b
 }
 
 void RunBackward(const View& view, const Coupling& coupling, const float* dy, const float* x,
-                 const Moments& moments, float* dx, float* dgamma, float* dbeta,
+                 const Moments& moments, float* dx, const ParameterGradients& gradients,
                  const BackwardMethod& method, void* workspace, const BoundedOutput* bounded) {
   if (view.size() == 0) {
-    for (float* values : {dgamma, dbeta}) {
+    for (float* values : {gradients.dgamma, gradients.dbeta}) {
       if (values) std::fill_n(values, view.channels, 0.0f);
+    }
+    for (const auto& [to, one_value] : gradients.more) {
+      if (to) std::fill_n(to, one_value ? 1 : view.channels, 0.0f);
     }
     return;
   }
   const Plan plan(view, coupling, {true, bounded != nullptr}, workspace);
   if (bounded) plan.SetBounds(bounded->bounds);
   const int64_t partials = plan.grid.row_blocks * view.channels;
-  std::fill_n(plan.dgamma, partials, 0.0);
-  std::fill_n(plan.dbeta, partials, 0.0);
+  for (double* sums : plan.gradients) std::fill_n(sums, partials, 0.0);
   Backward backward(plan, dy, x, moments, dx, method, bounded);
   ForEachUnit(plan.grid, [&](const Unit& unit, int64_t row_block, int slot) {
     backward.RunUnit(unit, row_block, slot);
   });
-  WriteTotals(plan.dgamma, plan.grid.row_blocks, view.channels, dgamma);
-  WriteTotals(plan.dbeta, plan.grid.row_blocks, view.channels, dbeta);
+  WriteTotals(plan.gradients[0], plan.grid.row_blocks, view.channels, gradients.dgamma);
+  WriteTotals(plan.gradients[1], plan.grid.row_blocks, view.channels, gradients.dbeta);
+  for (int i = 0; i < ParameterGradients::kMore; ++i) {
+    const auto& [to, one_value] = gradients.more[i];
+    WriteTotals(plan.gradients[2 + i], plan.grid.row_blocks, view.channels, to, one_value);
+  }
 }
 
 }  // namespace host

@@ -56,7 +56,7 @@ class Forward {
     }
   }
 
-  // Sums about the first position -> mean and variance, saved as float32 too.
+  // Sums about the first position -> mean and variance, saved as float32 too where asked.
   void Finish(const Unit& unit, const Scratch& scratch) const {
     const double scale = 1.0 / static_cast<double>(view_.positions);
     for (int64_t r = unit.row; r < unit.row + unit.rows; ++r) {
@@ -70,6 +70,10 @@ class Forward {
         const double mean = shift + rest;
         scratch.sums[0][pair] = mean;
         scratch.sums[1][pair] = variance < 0 ? 0 : variance;
+        if (!moments_.hi) {
+          scratch.low[pair] = 0;
+          continue;
+        }
         const float hi = static_cast<float>(mean);
         moments_.hi[saved] = hi;
         scratch.low[pair] = mean - hi;
@@ -82,7 +86,7 @@ class Forward {
   void Apply(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {
     const auto coefficients = [&](int64_t c) -> Coefficients {
       const int64_t pair = tiles.unit.at(tile.row, c);
-      const float* hi = moments_.hi + tile.row * view_.channels + c;
+      const float* hi = moments_.hi ? moments_.hi + tile.row * view_.channels + c : kZeros;
       const float* a = scratch.coefficients[0] + pair;
       const float* b = scratch.coefficients[1] + pair;
       if (!plan_.passes.bounded) return {Map::kAffine, {hi, a, b}};
@@ -119,7 +123,7 @@ void RunForward(const View& view, const Coupling& coupling, const float* x, cons
                 float* y, const ForwardMethod& method, void* workspace, const Bounds* bounds) {
   if (view.size() == 0) {
     for (float* values : {moments.hi, moments.lo, moments.variance}) {
-      std::fill_n(values, view.pairs(), 0.0f);
+      if (values) std::fill_n(values, view.pairs(), 0.0f);
     }
     return;
   }

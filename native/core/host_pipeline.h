@@ -7,6 +7,8 @@
 //   and adds
 //              to the parameter gradients; dx = p * dy + q * (x - m) + t
 //
+// About zero, which is what null moments ask for, m is 0 in all of these: y = A * x + B, and so on.
+//
 // A unit is the smallest block of rows and channels that the method can handle on its own. Units
 // that fit are done whole by one thread, so that the second pass finds its data in the cache; a
 // large unit is split over all threads. Every sum is cut by shape alone: results do not depend on
@@ -51,6 +53,18 @@ class ForwardStep {
   float* b_;
 };
 
+// The gradients of the parameters that a backward writes, each the sum of what its units add for a
+// channel. Null where not wanted.
+struct ParameterGradients {
+  static constexpr int kMore = 2;
+  float* dgamma = nullptr;  // [C]
+  float* dbeta = nullptr;   // [C]
+  struct {
+    float* to = nullptr;  // [C], or [1]
+    bool one_value = false;
+  } more[kMore] = {};  // what they are is the method's affair
+};
+
 class BackwardStep {
  public:
   const double* sum_g;        // G0
@@ -59,6 +73,7 @@ class BackwardStep {
   const double* low;          // mean - its float part
   double* dgamma;             // [unit.channels], to be added to
   double* dbeta;
+  double* more[ParameterGradients::kMore];
 
   void Set(int64_t pair, double p, double q, double t) {
     p_[pair] = static_cast<float>(p);
@@ -81,7 +96,7 @@ struct Coupling {
 };
 
 // Where the forward bounded its output, the backward needs that output again: `output` gives the A
-// and B of the forward, before the sums.
+// and B of the forward, before the sums. About zero it has no statistics.
 struct BoundedOutput {
   Bounds bounds;
   ForwardMethod output;
@@ -90,14 +105,15 @@ struct BoundedOutput {
 size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling, bool bounded = false);
 size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling, bool bounded = false);
 
-// Writes moments and y. Nothing but zero moments when the view has no elements.
+// Writes moments, unless they are null, and y. Nothing but zero moments when the view has no
+// elements.
 void RunForward(const View& view, const Coupling& coupling, const float* x, const Moments& moments,
                 float* y, const ForwardMethod& method, void* workspace,
                 const Bounds* bounds = nullptr);
 
-// Writes dx and, where not null, dgamma and dbeta [C].
+// Writes dx and the gradients of the parameters.
 void RunBackward(const View& view, const Coupling& coupling, const float* dy, const float* x,
-                 const Moments& moments, float* dx, float* dgamma, float* dbeta,
+                 const Moments& moments, float* dx, const ParameterGradients& gradients,
                  const BackwardMethod& method, void* workspace,
                  const BoundedOutput* bounded = nullptr);
 

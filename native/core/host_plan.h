@@ -38,9 +38,8 @@ struct Plan {
   Passes passes;
   int64_t pieces;
   Scratch* slots = nullptr;
-  double* dgamma = nullptr;  // backward: [row_blocks, C]
-  double* dbeta = nullptr;
-  float* lower = nullptr;  // bounded: [C]
+  double* gradients[2 + ParameterGradients::kMore] = {};  // backward: [row_blocks, C] each
+  float* lower = nullptr;                                 // bounded: [C]
   float* upper = nullptr;
   size_t bytes;
 
@@ -54,8 +53,8 @@ struct Plan {
       if (base) slots[i] = scratch;
     }
     if (passes.backward) {
-      dgamma = arena.Take<double>(grid.row_blocks * grid.view.channels);
-      dbeta = arena.Take<double>(grid.row_blocks * grid.view.channels);
+      for (double*& sums : gradients)
+        sums = arena.Take<double>(grid.row_blocks * grid.view.channels);
     }
     if (passes.bounded) {
       lower = arena.Take<float>(grid.view.channels);
@@ -71,6 +70,9 @@ struct Plan {
     }
   }
 };
+
+// The center of a pass about zero, for any columns or line of it.
+inline constexpr float kZeros[kMaxColumns] = {};
 
 // Runs f(tile) over a unit: here and now in the order given, or over all threads.
 template <typename F>
@@ -99,10 +101,16 @@ inline void MergePieces(int64_t pieces, int64_t pairs, double* sums) {
   }
 }
 
-// Sums `parts` ([blocks, columns]; clobbered) over the blocks, in order. `out` may be null.
-inline void WriteTotals(double* parts, int64_t blocks, int64_t columns, float* out) {
+// Sums `parts` ([blocks, columns]; clobbered) over the blocks, in order, and for one value over the
+// columns too. `out` may be null.
+inline void WriteTotals(double* parts, int64_t blocks, int64_t columns, float* out,
+                        bool one_value = false) {
   if (!out) return;
   MergePieces(blocks, columns, parts);
+  if (one_value) {
+    MergePieces(columns, 1, parts);
+    columns = 1;
+  }
   for (int64_t c = 0; c < columns; ++c) out[c] = static_cast<float>(parts[c]);
 }
 

@@ -33,15 +33,15 @@ struct ChannelGradients {
 __global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
     ChannelGradientsKernel(ColumnTiling columns, GradPartials partials, ChannelGradients args) {
   SharedArena arena;
-  SumPair* shared = arena.Take<SumPair>(kThreads);
-  SumColumns(columns, static_cast<int>(blockIdx.x), partials.g0, partials.g1, shared,
-             [&](int64_t channel, const SumPair& sums) {
+  const float* const arrays[] = {partials.g0, partials.g1};
+  SumColumns(columns, static_cast<int>(blockIdx.x), arrays, arena.Take<Sums<2>>(kThreads),
+             [&](int64_t channel, const Sums<2>& sums) {
                const double gamma = args.gamma ? args.gamma[channel] : 1.0;
                const double rho = 1.0 / sqrt(args.variance[channel] + args.epsilon);
-               const double dgamma = rho * sums.second;
+               const double dgamma = rho * sums.of[1];
                if (args.dgamma) args.dgamma[channel] = static_cast<float>(dgamma);
-               if (args.dbeta) args.dbeta[channel] = static_cast<float>(sums.first);
-               if (args.dmean) args.dmean[channel] = static_cast<float>(-gamma * rho * sums.first);
+               if (args.dbeta) args.dbeta[channel] = static_cast<float>(sums.of[0]);
+               if (args.dmean) args.dmean[channel] = static_cast<float>(-gamma * rho * sums.of[0]);
                if (args.dvariance) {
                  args.dvariance[channel] = static_cast<float>(-0.5 * rho * rho * gamma * dgamma);
                }
@@ -102,7 +102,7 @@ Status Run(const ChannelAffineBackward& args, void* workspace, void* stream) {
   const ChannelGradients gradients = {args.gamma, args.variance, args.epsilon,  args.dgamma,
                                       args.dbeta, args.dmean,    args.dvariance};
   const LaunchConfig config = {"ChannelGradients", dim3(columns.tiles), dim3(kThreads),
-                               SharedBytes<SumPair>(kThreads), stream};
+                               SharedBytes<Sums<2>>(kThreads), stream};
   return Launch(config, ChannelGradientsKernel, columns, partials, gradients);
 }
 

@@ -12,11 +12,11 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
     ParameterSumsKernel(ColumnTiling columns, const float* gamma_terms, const float* beta_terms,
                         float* dgamma, float* dbeta) {
   SharedArena arena;
-  SumPair* shared = arena.Take<SumPair>(kThreads);
-  SumColumns(columns, static_cast<int>(blockIdx.x), gamma_terms, beta_terms, shared,
-             [&](int64_t column, const SumPair& sums) {
-               if (dgamma) dgamma[column] = static_cast<float>(sums.first);
-               if (dbeta) dbeta[column] = static_cast<float>(sums.second);
+  const float* const terms[] = {gamma_terms, beta_terms};
+  SumColumns(columns, static_cast<int>(blockIdx.x), terms, arena.Take<Sums<2>>(kThreads),
+             [&](int64_t column, const Sums<2>& sums) {
+               if (dgamma) dgamma[column] = static_cast<float>(sums.of[0]);
+               if (dbeta) dbeta[column] = static_cast<float>(sums.of[1]);
              });
 }
 
@@ -105,7 +105,7 @@ Status LaunchParameterSums(int64_t items, int64_t columns, const float* gamma_te
                            const float* beta_terms, const RowNormBackward& args, void* stream) {
   const ColumnTiling tiling = ColumnTiling::Make(items, columns);
   const LaunchConfig config = {"ParameterSums", dim3(tiling.tiles), dim3(kThreads),
-                               SharedBytes<SumPair>(kThreads), stream};
+                               SharedBytes<Sums<2>>(kThreads), stream};
   return Launch(config, ParameterSumsKernel, tiling, gamma_terms, beta_terms, args.dgamma,
                 args.dbeta);
 }

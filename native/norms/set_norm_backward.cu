@@ -2,7 +2,7 @@
 // the sums over the rows that make dgamma and dbeta.
 #include "core/fill.cuh"
 #include "core/grad_apply.cuh"
-#include "core/grad_sums.cuh"
+#include "core/merge_grad_sums.cuh"
 #include "core/merge_moments.cuh"
 #include "core/workspace.h"
 #include "norms/set_norm.h"
@@ -35,9 +35,7 @@ struct SetSums {
 };
 
 struct BackwardCoefficients {
-  GradPartials partials;
-  int64_t pairs;
-  int chunks;
+  GradChunks chunks;
   Moments moments;
   const float* gamma;
   double epsilon;
@@ -52,26 +50,6 @@ struct BackwardCoefficients {
   NORM_DEVICE double Gamma(int64_t channel) const { return gamma ? gamma[channel] : 1.0; }
 };
 
-NORM_DEVICE void AddChunks(const BackwardCoefficients& args, SumPair& sum, int64_t pair, int lane,
-                           int stride) {
-  constexpr int kGroup = 4;
-  for (int first = lane; first < args.chunks; first += kGroup * stride) {
-    float g0[kGroup], g1[kGroup];
-    NORM_UNROLL
-    for (int u = 0; u < kGroup; ++u) {
-      const int chunk = first + u * stride;
-      const int64_t at = chunk * args.pairs + pair;
-      g0[u] = chunk < args.chunks ? args.partials.g0[at] : 0.0f;
-      g1[u] = chunk < args.chunks ? args.partials.g1[at] : 0.0f;
-    }
-    NORM_UNROLL
-    for (int u = 0; u < kGroup; ++u) {
-      sum.first += static_cast<double>(g0[u]);
-      sum.second += static_cast<double>(g1[u]);
-    }
-  }
-}
-
 __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
     SetGradCoefficientsKernel(SetTiling tiling, BackwardCoefficients args) {
   SharedArena arena;
@@ -82,13 +60,13 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
   for (int64_t index = blockIdx.x; index < tiling.blocks; index += gridDim.x) {
     const SetBlock block(tiling, index);
     MergeChunks(
-        tiling, block, reinterpret_cast<SumPair*>(shared),
-        [&](SumPair& sum, int64_t pair, int lane, int stride) {
-          AddChunks(args, sum, pair, lane, stride);
+        tiling, block, reinterpret_cast<Sums<2>*>(shared),
+        [&](Sums<2>& sum, int64_t pair, int lane, int stride) {
+          args.chunks.Add(sum, pair, lane, stride);
         },
-        [&](const SumPair& sum, int64_t pair) {
-          args.g0[pair] = sum.first;
-          args.q0[pair] = sum.second;
+        [&](const Sums<2>& sum, int64_t pair) {
+          args.g0[pair] = sum.of[0];
+          args.q0[pair] = sum.of[1];
         });
     MergePairs(
         tiling, block, shared,
@@ -173,9 +151,7 @@ Status Run(const SetNormBackward& args, void* workspace, void* stream) {
   const SetTiling sets = SetTiling::Make(view.rows, view.channels, args.rows_per_set,
                                          args.channels_per_set, tiling.chunks, false);
   BackwardCoefficients c = {};
-  c.partials = work.partials;
-  c.pairs = tiling.pairs;
-  c.chunks = tiling.chunks;
+  c.chunks = GradChunks::Make(work.partials, tiling);
   c.moments = args.moments;
   c.gamma = args.gamma;
   c.epsilon = args.epsilon;
@@ -192,9 +168,11 @@ Status Run(const SetNormBackward& args, void* workspace, void* stream) {
   NORM_RETURN_IF_ERROR(Launch(config, SetGradCoefficientsKernel, sets, c));
 
   const GradCoefficients coefficients = {args.moments.hi, args.moments.lo, work.p, work.q, work.t};
-  const ParameterSums parameters = {work.q0, work.g0, args.dgamma, args.dbeta};
-  return LaunchGradApply(tiling, args.dy, args.x, coefficients, args.dx,
-                         ColumnTiling::Make(view.rows, view.channels), parameters, stream);
+  const ColumnTiling columns = ColumnTiling::Make(view.rows, view.channels);
+  ParameterSums parameters;
+  parameters.Add(work.q0, columns, args.dgamma);
+  parameters.Add(work.g0, columns, args.dbeta);
+  return LaunchGradApply(tiling, args.dy, args.x, coefficients, args.dx, parameters, stream);
 }
 
 }  // namespace cuda

@@ -183,7 +183,8 @@ Status Run(const SetNormForward& args, void* workspace) {
 
 Status Run(const SetNormBackward& args, void* workspace) {
   RunBackward(
-      args.view, CouplingOf(args), args.dy, args.x, args.moments, args.dx, args.dgamma, args.dbeta,
+      args.view, CouplingOf(args), args.dy, args.x, args.moments, args.dx,
+      {args.dgamma, args.dbeta},
       [&args](const Unit& unit, BackwardStep& step) { SetBackward(args, unit, step); }, workspace);
   return Ok();
 }

@@ -2,7 +2,7 @@
 // channels with the pairs' gradients and their means over the channels; means over the samples with
 // the coefficients; the logits; dx with the sums that make dgamma and dbeta.
 #include "core/grad_apply.cuh"
-#include "core/grad_sums.cuh"
+#include "core/merge_grad_sums.cuh"
 #include "core/workspace.h"
 #include "norms/switchable_norm_cuda.cuh"
 
@@ -37,9 +37,7 @@ struct SampleSums {
 
 struct BackwardArrays {
   SwitchablePairs pairs;
-  GradPartials partials;
-  int64_t count;  // of pairs
-  int chunks;
+  GradChunks chunks;
   double positions;
   double samples;
   bool one_value;
@@ -61,16 +59,13 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
   for (int64_t index = blockIdx.x; index < tiling.blocks; index += gridDim.x) {
     const SetBlock block(tiling, index);
     MergeChunks(
-        tiling, block, reinterpret_cast<SumPair*>(shared),
-        [&](SumPair& sum, int64_t pair, int lane, int stride) {
-          for (int chunk = lane; chunk < args.chunks; chunk += stride) {
-            sum.first += static_cast<double>(args.partials.g0[chunk * args.count + pair]);
-            sum.second += static_cast<double>(args.partials.g1[chunk * args.count + pair]);
-          }
+        tiling, block, reinterpret_cast<Sums<2>*>(shared),
+        [&](Sums<2>& sum, int64_t pair, int lane, int stride) {
+          args.chunks.Add(sum, pair, lane, stride);
         },
-        [&](const SumPair& sum, int64_t pair) {
-          args.g0[pair] = sum.first;
-          args.q0[pair] = sum.second;
+        [&](const Sums<2>& sum, int64_t pair) {
+          args.g0[pair] = sum.of[0];
+          args.q0[pair] = sum.of[1];
         });
     MergeStatistics(tiling, block, args.pairs, shared, args.pairs.layer);
   }
@@ -170,12 +165,10 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
 BackwardArrays TakeArrays(Workspace& space, const SwitchableNormBackward& args,
                           const Tiling& tiling) {
   BackwardArrays a = {};
-  a.partials = GradPartials::Take(space, tiling);
+  a.chunks = GradChunks::Make(GradPartials::Take(space, tiling), tiling);
   Statistic* layer = space.Take<Statistic>(args.view.rows);
   Statistic* batch = space.Take<Statistic>(args.view.channels);
   a.pairs = SwitchablePairs::Make(args, layer, batch);
-  a.count = tiling.pairs;
-  a.chunks = tiling.chunks;
   a.positions = static_cast<double>(args.view.positions);
   a.samples = static_cast<double>(args.view.rows);
   a.one_value = args.one_value();
@@ -207,8 +200,8 @@ Status Run(const SwitchableNormBackward& args, void* workspace, void* stream) {
   Workspace space(workspace);
   const BackwardArrays work = TakeArrays(space, args, tiling);
   NORM_RETURN_IF_ERROR(LaunchGradSums(tiling, args.dy, args.x,
-                                      PairCenter{args.moments.hi, args.moments.lo}, work.partials,
-                                      stream));
+                                      PairCenter{args.moments.hi, args.moments.lo},
+                                      work.chunks.partials, stream));
 
   const auto config = [&](const char* name, const SetTiling& sets, size_t shared) {
     return LaunchConfig{name, dim3(sets.grid()), dim3(sets.threads), shared, stream};
@@ -231,10 +224,11 @@ Status Run(const SwitchableNormBackward& args, void* workspace, void* stream) {
                               work, args.dmean_logits, args.dvariance_logits));
 
   const GradCoefficients coefficients = {args.moments.hi, args.moments.lo, work.p, work.q, work.t};
-  const ParameterSums parameters = {work.q0, work.g0, args.dgamma, args.dbeta};
-  return LaunchGradApply(tiling, args.dy, args.x, coefficients, args.dx,
-                         ColumnTiling::Make(args.view.rows, args.view.channels), parameters,
-                         stream);
+  const ColumnTiling columns = ColumnTiling::Make(args.view.rows, args.view.channels);
+  ParameterSums parameters;
+  parameters.Add(work.q0, columns, args.dgamma);
+  parameters.Add(work.g0, columns, args.dbeta);
+  return LaunchGradApply(tiling, args.dy, args.x, coefficients, args.dx, parameters, stream);
 }
 
 }  // namespace cuda

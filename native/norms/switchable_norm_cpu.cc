@@ -233,7 +233,8 @@ Status Run(const SwitchableNormBackward& args, void* workspace) {
     for (int64_t c = 0; c < args.view.channels; ++c) extra.of_channel[c] = {0, 0};
   }
   RunBackward(
-      args.view, CouplingOf(args), args.dy, args.x, args.moments, args.dx, args.dgamma, args.dbeta,
+      args.view, CouplingOf(args), args.dy, args.x, args.moments, args.dx,
+      {args.dgamma, args.dbeta},
       [&](const Unit& unit, BackwardStep& step) { Backward(args, weights, extra, unit, step); },
       space.Take<char>(0));
   LogitSums sums = extra.logits[0];

@@ -49,24 +49,23 @@ struct BoundedMap {
     const Float raised = z < k[3] ? k[3] : z;
     return raised > k[4] ? k[4] : raised;
   }
-  // g where z is within the bounds, else 0. `k`: center, a, b, lower, upper.
-  static Float Within(Float g, Float x, const Float* k) {
+  // `inside` where z is within the bounds, else `outside`. `k`: center, a, b, lower, upper.
+  static Float Choose(Float inside, Float outside, Float x, const Float* k) {
     const Float z = AffineMap::Apply(x, k);
-    const Float above = z < k[3] ? Float{} : g;
-    return z > k[4] ? Float{} : above;
+    const Float above = z < k[3] ? outside : inside;
+    return z > k[4] ? outside : above;
   }
   static Float Grad(Float g, Float x, const Float* k) {
     const Float z[5] = {k[0], k[4], k[5], k[6], k[7]};
-    return AffineMap::Grad(Within(g, x, z), x, k);
+    return AffineMap::Grad(Choose(g, Float{}, x, z), x, k);
   }
   template <bool kPart>
   static void Sum(Values<kPart> dy, Values<kPart> x, const Float* k, Wide* sums) {
     const Float g = dy.Narrow();
-    const Float within = Within(g, x.Narrow(), k);
-    const Wide wide = Widen(within);
-    sums[0] = sums[0] + wide;
-    sums[1] = sums[1] + wide * Widen(x.Narrow() - k[0]);
-    sums[2] = sums[2] + Widen(g - within);
+    const Wide within = Widen(Choose(g, Float{}, x.Narrow(), k));
+    sums[0] = sums[0] + within;
+    sums[1] = sums[1] + within * Widen(x.Narrow() - k[0]);
+    sums[2] = sums[2] + Widen(Choose(Float{}, g, x.Narrow(), k));
   }
 };
 
