@@ -6,7 +6,8 @@ import time
 import torch
 import torch._functorch.config
 
-from cases import MODEL_BYTES, SHAPES, BufferSet, composite, torch_calls, verify
+from cases import SHAPES, BufferSet, composite, torch_calls, verify
+from peers import PEERS
 from timing import Candidate, measure, set_count
 
 torch._functorch.config.donated_buffer = False  # backward is replayed on one forward
@@ -26,7 +27,7 @@ def bench_case(library, norm, shape, compiled, generator):
         sets -= 1
     buffers = [BufferSet(library, norm, shape, generator) for _ in range(sets)]
     errors = verify(buffers[0])
-    function = composite(norm, shape[-1])
+    function = composite(norm)
     factories = {"forward": {}, "backward": {}}
     factories["forward"]["ours"] = lambda: Candidate([lambda b=b: b.run(b.forward) for b in buffers])
     factories["backward"]["ours"] = lambda: Candidate([lambda b=b: b.run(b.backward) for b in buffers])
@@ -41,7 +42,7 @@ def bench_case(library, norm, shape, compiled, generator):
         factories["forward"]["compile"] = lambda: Candidate(forward)
         factories["backward"]["compile"] = lambda: Candidate(backward, graph=False)
     rows = []
-    for direction, model in zip(("forward", "backward"), MODEL_BYTES[norm]):
+    for direction, model in zip(("forward", "backward"), PEERS[norm].bytes_per_element):
         factories[direction]["copy"] = lambda m=model: copy_candidate(m * elements, min(sets, 8))
         results = measure(factories[direction])
         rows.append({

@@ -1,0 +1,1 @@
+"""A module for each norm that the benches compare with PyTorch."""
