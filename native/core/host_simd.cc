@@ -11,6 +11,7 @@ namespace host {
   void RegisterColumnMaps(SimdKernels*);    \
   void RegisterColumnMoments(SimdKernels*); \
   void RegisterLines(SimdKernels*);         \
+  void RegisterProducts(SimdKernels*);      \
   void RegisterRows(SimdKernels*);          \
   static const SimdKernels* Table() {       \
     static const SimdKernels table = [] {   \
@@ -19,6 +20,7 @@ namespace host {
       RegisterColumnMaps(&kernels);         \
       RegisterColumnMoments(&kernels);      \
       RegisterLines(&kernels);              \
+      RegisterProducts(&kernels);           \
       RegisterRows(&kernels);               \
       return kernels;                       \
     }();                                    \

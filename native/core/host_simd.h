@@ -69,6 +69,20 @@ struct RowBackwardBlock {
   bool stream;
 };
 
+// Rows `stride` apart of a small matrix.
+struct Matrix {
+  int64_t rows;
+  int64_t columns;
+  int64_t stride;
+  const float* data;
+};
+struct WideMatrix {
+  int64_t rows;
+  int64_t columns;
+  int64_t stride;
+  const double* data;
+};
+
 struct SimdKernels {
   const char* name;
 
@@ -100,6 +114,16 @@ struct SimdKernels {
                    double* sum_g, double* sum_gx);
   void (*row_forward)(const RowForwardBlock&);
   void (*row_backward)(const RowBackwardBlock&);
+
+  // Small products in double. row_products: out[r] += sum_c m[r, c] * a[c]; mix: out[c] = sum_r
+  // weights[r * weight_stride] * m[r, c]; inverse_roots: out[i] = 1 / sqrt(factor * values[i] +
+  // epsilon).
+  void (*row_products)(const Matrix&, const double* a, double* out);
+  void (*mix_rows)(const Matrix&, const double* weights, int64_t weight_stride, double* out);
+  void (*mix_wide_rows)(const WideMatrix&, const double* weights, int64_t weight_stride,
+                        double* out);
+  void (*inverse_roots)(int64_t count, const double* values, double factor, double epsilon,
+                        double* out);
 };
 
 const SimdKernels& Simd();

@@ -149,5 +149,17 @@ inline SetTiling SetTiling::Make(int64_t rows, int64_t channels, int64_t rows_pe
   return t;
 }
 
+// With no more than kThreads threads, for a kernel that needs many registers.
+inline SetTiling SmallBlocks(SetTiling tiling) {
+  const auto narrow = [](const Lanes& lanes) {
+    const int tx = lanes.tx < kThreads ? lanes.tx : kThreads;
+    return Lanes::Make(tx, kThreads / tx, true);
+  };
+  tiling.threads = kThreads;
+  tiling.pair_lanes = narrow(tiling.pair_lanes);
+  tiling.set_lanes = narrow(tiling.set_lanes);
+  return tiling;
+}
+
 }  // namespace cuda
 }  // namespace tfjs_norm

@@ -19,11 +19,8 @@ AttributeDecl VirtualBatchSizeAttribute() {
   return attribute;
 }
 
-AttributeDecl UnbiasedAttribute() {
-  AttributeDecl attribute = {"unbiased", AttributeDecl::Type::kBool, 0};
-  attribute.doc = "Whether the running variance is the unbiased one, M / (M - 1) of the variance.";
-  return attribute;
-}
+constexpr char kUnbiasedDoc[] =
+    "Whether the running variance is the unbiased one, M / (M - 1) of the variance.";
 
 Status LayoutOf(const Attributes& attributes, int64_t virtual_batch_size, const Dims& x,
                 SetLayout* layout) {
@@ -196,7 +193,8 @@ const std::vector<OpDecl>& BatchNormOps() {
        {LikeArgument("y", 0, "x, normalized"), LikeArgument("new_moving_mean", 3, "[C]"),
         LikeArgument("new_moving_variance", 4, "[C]"), MomentsArgument()},
        {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), UpdateRateAttribute(0.01),
-        UnbiasedAttribute(), ScaleAttribute(), CenterAttribute(), VirtualBatchSizeAttribute()},
+        FlagAttribute("unbiased", false, kUnbiasedDoc), ScaleAttribute(), CenterAttribute(),
+        VirtualBatchSizeAttribute()},
        InferForward,
        Forward},
       {"TfjsBatchNormGrad",

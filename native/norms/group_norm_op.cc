@@ -9,23 +9,9 @@
 namespace tfjs_norm {
 namespace {
 
-AttributeDecl GroupsAttribute() {
-  AttributeDecl attribute = {"groups", AttributeDecl::Type::kInt, 32};
-  attribute.minimum = 1;
-  attribute.doc = "How many groups of consecutive channels; a divisor of the channels.";
-  return attribute;
-}
-
 Status LayoutOf(const Attributes& attributes, const Dims& x, SetLayout* layout) {
   NORM_RETURN_IF_ERROR(SampleLayout(attributes, x, layout));
-  const int64_t channels = layout->view.channels;
-  const int64_t groups = attributes.Int("groups");
-  if (channels % groups != 0) {
-    return NORM_INVALID("groups must divide the %lld channels, got %lld",
-                        static_cast<long long>(channels), static_cast<long long>(groups));
-  }
-  layout->channels_per_set = channels / groups;
-  return Ok();
+  return SplitGroups(attributes, layout);
 }
 
 Status InferForward(const Attributes& attributes, const std::vector<Dims>& inputs,

@@ -10,8 +10,8 @@ AttributeDecl AxisAttribute(const char* name, const char* doc) {
   return attribute;
 }
 
-AttributeDecl EpsilonAttribute(double default_value) {
-  AttributeDecl attribute = {"epsilon", AttributeDecl::Type::kFloat, default_value};
+AttributeDecl EpsilonAttribute(double default_value, const char* name) {
+  AttributeDecl attribute = {name, AttributeDecl::Type::kFloat, default_value};
   attribute.minimum = 0;
   attribute.minimum_excluded = true;
   attribute.doc = "Added to the variance (or mean square) before its root is taken.";
@@ -26,16 +26,27 @@ AttributeDecl UpdateRateAttribute(double default_value) {
   return attribute;
 }
 
-AttributeDecl ScaleAttribute(bool default_value) {
-  AttributeDecl attribute = {"scale", AttributeDecl::Type::kBool, default_value ? 1.0 : 0.0};
-  attribute.doc = "Whether gamma is used; gamma has shape [0] otherwise.";
+AttributeDecl GroupsAttribute() {
+  AttributeDecl attribute = {"groups", AttributeDecl::Type::kInt, 32};
+  attribute.minimum = 1;
+  attribute.doc = "How many groups of consecutive channels; a divisor of the channels.";
   return attribute;
 }
 
-AttributeDecl CenterAttribute(bool default_value) {
-  AttributeDecl attribute = {"center", AttributeDecl::Type::kBool, default_value ? 1.0 : 0.0};
-  attribute.doc = "Whether beta is used; beta has shape [0] otherwise.";
+AttributeDecl FlagAttribute(const char* name, bool default_value, const char* doc) {
+  AttributeDecl attribute = {name, AttributeDecl::Type::kBool, default_value ? 1.0 : 0.0};
+  attribute.doc = doc;
   return attribute;
+}
+
+AttributeDecl ScaleAttribute(bool default_value) {
+  return FlagAttribute("scale", default_value,
+                       "Whether gamma is used; gamma has shape [0] otherwise.");
+}
+
+AttributeDecl CenterAttribute(bool default_value) {
+  return FlagAttribute("center", default_value,
+                       "Whether beta is used; beta has shape [0] otherwise.");
 }
 
 ArgumentDecl RankArgument(const char* name, int rank, const char* doc) {

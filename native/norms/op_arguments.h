@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/op.h"
+#include "norms/attentive_norm.h"
 #include "norms/row_norm.h"
 #include "norms/set_norm.h"
 #include "norms/switchable_norm.h"
@@ -12,8 +13,10 @@
 namespace tfjs_norm {
 
 AttributeDecl AxisAttribute(const char* name, const char* doc);
-AttributeDecl EpsilonAttribute(double default_value);
+AttributeDecl EpsilonAttribute(double default_value, const char* name = "epsilon");
 AttributeDecl UpdateRateAttribute(double default_value);
+AttributeDecl GroupsAttribute();
+AttributeDecl FlagAttribute(const char* name, bool default_value, const char* doc);
 AttributeDecl ScaleAttribute(bool default_value = true);
 AttributeDecl CenterAttribute(bool default_value = true);
 
@@ -49,7 +52,7 @@ Status AllocateOutputs(OpContext& context, const std::vector<Dims>& dims,
 Status RunEmpty(OpContext& context, Device device, const std::vector<Tensor>& outputs,
                 const std::vector<int>& copies = {});
 
-// Args: one of the structs of set_norm.h, row_norm.h and switchable_norm.h, pointers set.
+// Args: one of the structs of the headers above, pointers set.
 template <typename Args>
 Status RunKernels(OpContext& context, Device device, const Args& args) {
   void* workspace = nullptr;

@@ -7,6 +7,7 @@
 
 namespace tfjs_norm {
 
+const std::vector<OpDecl>& AttentiveNormOps();
 const std::vector<OpDecl>& BatchNormOps();
 const std::vector<OpDecl>& GroupNormOps();  // instance norm is groups = channels
 const std::vector<OpDecl>& LayerNormOps();

@@ -37,6 +37,17 @@ Status SampleLayout(const Attributes& attributes, const Dims& x, SetLayout* layo
   return Ok();
 }
 
+Status SplitGroups(const Attributes& attributes, SetLayout* layout) {
+  const int64_t channels = layout->view.channels;
+  const int64_t groups = attributes.Int("groups");
+  if (channels % groups != 0) {
+    return NORM_INVALID("groups must divide the %lld channels, got %lld",
+                        static_cast<long long>(channels), static_cast<long long>(groups));
+  }
+  layout->channels_per_set = channels / groups;
+  return Ok();
+}
+
 Status CheckSetAffine(const Attributes& attributes, const SetLayout& layout, const Dims& gamma,
                       const Dims& beta) {
   NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", gamma, layout.channels()));

@@ -26,6 +26,9 @@ std::vector<ArgumentDecl> SetGradOutputs();
 AttributeDecl SampleAxisAttribute();
 Status SampleLayout(const Attributes& attributes, const Dims& x, SetLayout* layout);
 
+// One set per group of channels, as the attribute groups says.
+Status SplitGroups(const Attributes& attributes, SetLayout* layout);
+
 // gamma and beta of a forward op.
 Status CheckSetAffine(const Attributes& attributes, const SetLayout& layout, const Dims& gamma,
                       const Dims& beta);

@@ -3,11 +3,7 @@
 
 #include <cmath>
 
-#ifdef __CUDACC__
-#define NORM_MIX __host__ __device__ inline
-#else
-#define NORM_MIX inline
-#endif
+#include "norms/mix.h"
 
 namespace tfjs_norm {
 namespace switchable {
@@ -26,11 +22,6 @@ struct Triple {
     layer += other.layer;
     batch += other.batch;
   }
-};
-
-struct Statistic {
-  double mean;
-  double variance;
 };
 
 NORM_MIX Triple Softmax(const float* logits, bool use_batch) {

@@ -1,6 +1,7 @@
 // Host switchable norm: the coefficients of switchable_norm.h on the host pipeline.
 #include "core/host_pipeline.h"
 #include "core/workspace.h"
+#include "norms/merge_statistics.h"
 #include "norms/switchable_mix.h"
 #include "norms/switchable_norm.h"
 
@@ -12,7 +13,6 @@ using switchable::Pair;
 using switchable::PairGradient;
 using switchable::SetGradient;
 using switchable::Slopes;
-using switchable::Statistic;
 using switchable::Triple;
 using switchable::Weights;
 
@@ -27,49 +27,6 @@ Coupling CouplingOf(const SwitchableNorm& args) {
 
 Weights WeightsOf(const SwitchableNorm& args) {
   return switchable::WeightsOf(args.mean_logits, args.variance_logits, args.use_batch);
-}
-
-// Mean and variance of `count` pairs, from f(i): their own. Relative to the first mean: equal means
-// give exactly that mean.
-template <typename Own>
-Statistic Merge(int64_t count, Own own) {
-  const double first = own(0).mean;
-  double rest = 0;
-  double inner = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const Statistic pair = own(i);
-    rest += pair.mean - first;
-    inner += pair.variance;
-  }
-  const double scale = 1.0 / static_cast<double>(count);
-  const double mean = first + rest * scale;
-  double between = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const double d = own(i).mean - mean;
-    between += d * d;
-  }
-  return {mean, (inner + between) * scale};
-}
-
-// Statistics of the channels, row by row, so that memory is read in its order.
-template <typename Own>
-void MergeChannels(const SwitchableNorm& args, Own own, Statistic* batch) {
-  const int64_t rows = args.view.rows;
-  const int64_t channels = args.view.channels;
-  const double scale = 1.0 / static_cast<double>(rows);
-  for (int64_t c = 0; c < channels; ++c) batch[c] = {0, 0};
-  for (int64_t n = 0; n < rows; ++n) {
-    for (int64_t c = 0; c < channels; ++c) batch[c].mean += own(n, c).mean - own(0, c).mean;
-  }
-  for (int64_t c = 0; c < channels; ++c) batch[c].mean = own(0, c).mean + batch[c].mean * scale;
-  for (int64_t n = 0; n < rows; ++n) {
-    for (int64_t c = 0; c < channels; ++c) {
-      const Statistic pair = own(n, c);
-      const double d = pair.mean - batch[c].mean;
-      batch[c].variance += pair.variance + d * d;
-    }
-  }
-  for (int64_t c = 0; c < channels; ++c) batch[c].variance *= scale;
 }
 
 void GivenChannels(const SwitchableNorm& args, Statistic* batch) {
@@ -94,9 +51,9 @@ void Forward(const SwitchableNormForward& args, const Weights& weights, Statisti
     const int64_t pair = unit.at(n, c);
     return Statistic{step.mean[pair], factor * step.variance[pair]};
   };
-  if (args.batch_of_x()) MergeChannels(args, own, batch);
+  if (args.batch_of_x()) MergeChannels(args.view.rows, 0, unit.channels, own, batch);
   for (int64_t n = unit.row; n < unit.row + unit.rows; ++n) {
-    const Statistic layer = Merge(unit.channels, [&](int64_t c) { return own(n, c); });
+    const Statistic layer = MergeStatistics(unit.channels, [&](int64_t c) { return own(n, c); });
     for (int64_t c = 0; c < unit.channels; ++c) {
       const Pair pair(weights, own(n, c), layer, batch[c], args.use_batch, args.epsilon);
       const double a = one_value ? 0 : At(args.gamma, c, 1) * pair.rho;
@@ -135,7 +92,7 @@ void Backward(const SwitchableNormBackward& args, const Weights& weights,
                      factor * args.moments.variance[i]};
   };
   const auto layer_of = [&](int64_t n) {
-    return Merge(channels, [&](int64_t c) { return own(n, c); });
+    return MergeStatistics(channels, [&](int64_t c) { return own(n, c); });
   };
   const auto pair_of = [&](int64_t n, int64_t c, const Statistic& layer) {
     return Pair(weights, own(n, c), layer, extra.batch[c], args.use_batch, args.epsilon);
@@ -146,7 +103,7 @@ void Backward(const SwitchableNormBackward& args, const Weights& weights,
   };
 
   if (args.batch_of_x()) {
-    MergeChannels(args, own, extra.batch);
+    MergeChannels(args.view.rows, 0, channels, own, extra.batch);
     for (int64_t c = 0; c < channels; ++c) extra.of_channel[c] = {0, 0};
     for (int64_t n = 0; n < args.view.rows; ++n) {
       const Statistic layer = layer_of(n);

@@ -10,7 +10,6 @@
 namespace tfjs_norm {
 namespace cuda {
 
-using switchable::Statistic;
 using switchable::Weights;
 
 // What every kernel needs to know of a pair.
@@ -103,17 +102,6 @@ NORM_DEVICE void BatchStatistics(const SetTiling& tiling, const SetBlock& block,
 
 inline SetTiling SampleTiling(const View& view, int chunks) {
   return SetTiling::Make(view.rows, view.channels, 1, view.channels, chunks, false);
-}
-// With no more than kThreads threads, for a kernel that needs many registers.
-inline SetTiling SmallBlocks(SetTiling tiling) {
-  const auto narrow = [](const Lanes& lanes) {
-    const int tx = lanes.tx < kThreads ? lanes.tx : kThreads;
-    return Lanes::Make(tx, kThreads / tx, true);
-  };
-  tiling.threads = kThreads;
-  tiling.pair_lanes = narrow(tiling.pair_lanes);
-  tiling.set_lanes = narrow(tiling.set_lanes);
-  return tiling;
 }
 inline SetTiling ChannelTiling(const View& view) {
   return SetTiling::Make(view.rows, view.channels, view.rows, 1, 1, true);

@@ -9,21 +9,17 @@
 namespace tfjs_norm {
 namespace {
 
-AttributeDecl Flag(const char* name, bool default_value, const char* doc) {
-  AttributeDecl attribute = {name, AttributeDecl::Type::kBool, default_value ? 1.0 : 0.0};
-  attribute.doc = doc;
-  return attribute;
-}
-
 std::vector<AttributeDecl> SharedAttributes() {
-  return {SampleAxisAttribute(),
-          EpsilonAttribute(1e-5),
-          Flag("training", true, "Whether batch statistics are x's own, else the running ones."),
-          Flag("use_batch", true, "Whether batch statistics take part; two logits otherwise."),
-          Flag("unbiased_spatial_variance", false,
-               "Whether a pair's variance is S / (S - 1) times the biased one."),
-          ScaleAttribute(),
-          CenterAttribute()};
+  return {
+      SampleAxisAttribute(),
+      EpsilonAttribute(1e-5),
+      FlagAttribute("training", true,
+                    "Whether batch statistics are x's own, else the running ones."),
+      FlagAttribute("use_batch", true, "Whether batch statistics take part; two logits otherwise."),
+      FlagAttribute("unbiased_spatial_variance", false,
+                    "Whether a pair's variance is S / (S - 1) times the biased one."),
+      ScaleAttribute(),
+      CenterAttribute()};
 }
 
 std::vector<AttributeDecl> ForwardAttributes() {

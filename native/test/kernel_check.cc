@@ -7,6 +7,7 @@
 // In a program over the emulated library "cuda" is the emulated GPU.
 #include <cstdlib>
 
+#include "test/kernel_attentive_cases.h"
 #include "test/kernel_row_cases.h"
 #include "test/kernel_set_cases.h"
 #include "test/kernel_switchable_cases.h"
@@ -160,6 +161,9 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   for (const SwitchableCase& c : AwkwardSwitchable(options.quick)) {
     CheckSwitchableNorm(results, device, c, random);
   }
+  for (const AttentiveCase& c : AwkwardAttentive(options.quick)) {
+    CheckAttentiveNorm(results, device, c, random);
+  }
   const int count = options.quick ? 15 : 120;
   for (int i = 0; i < count; ++i) {
     const SetCase c = RandomSet(random);
@@ -167,6 +171,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckChannelAffine(results, device, c, random);
     CheckRowNorm(results, device, RandomRow(random), random);
     CheckSwitchableNorm(results, device, RandomSwitchable(random), random);
+    CheckAttentiveNorm(results, device, RandomAttentive(random), random);
   }
 }
 
