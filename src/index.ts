@@ -20,6 +20,16 @@ export type { Device, LoadStep } from './core/report';
 export type { CalibrationBatch, CalibrationData, CalibrationReport } from './models/calibrate';
 export type { KeptLayer, NativeOpsReport, ReplacedLayer } from './models/useNativeOps';
 export type { NativeCounters } from './native';
+export type {
+  AttentionActivation,
+  AttentionNorm,
+  AttentiveBackbone,
+  AttentiveNormOptions,
+  AttentiveNormResult,
+  AttentiveSettings,
+  Squeeze,
+} from './norms/attentiveNorm';
+export type { AttentiveNormalizationArgs } from './norms/attentiveNormalization';
 export type { BatchNormOptions, BatchNormResult } from './norms/batchNorm';
 export type { BatchNormalizationArgs } from './norms/batchNormalization';
 export type { BatchNormInferenceOptions } from './norms/batchNormInference';

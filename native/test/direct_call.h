@@ -145,6 +145,7 @@ struct OpCase {
   std::vector<Dims> inputs;
   std::map<std::string, double> attributes;
   std::vector<Dims> outputs;
+  int64_t launches = 3;  // at most
 
   std::vector<Values> values() const {
     std::vector<Values> all;
@@ -157,7 +158,20 @@ struct OpCase {
 inline std::vector<OpCase> EveryOp() {
   const Dims x = {4, 5, 3, 6};
   const Dims c = {6};
+  const Dims none = {0}, k = {5}, matrix = {5, 6};
+  const std::map<std::string, double> attentive = {
+      {"batch_backbone", 0}, {"groups", 3}, {"use_attention_bias", 1}};
   return {
+      {"TfjsAttentiveNorm",
+       {x, matrix, matrix, matrix, k, k, k, none, none, k, k},
+       attentive,
+       {x, none, none, k, k, {4, 5}, {3, 4, 6}},
+       5},
+      {"TfjsAttentiveNormGrad",
+       {x, x, matrix, matrix, matrix, k, k, k, none, none, k, k, {3, 4, 6}},
+       attentive,
+       {x, matrix, matrix, matrix, k, k, k},
+       6},
       {"TfjsBatchNorm", {x, c, c, c, c}, {{"virtual_batch_size", 2}}, {x, c, c, {3, 2, 6}}},
       {"TfjsBatchNormGrad", {x, x, c, {3, 2, 6}}, {{"virtual_batch_size", 2}}, {x, c, c}},
       {"TfjsBatchNormInference", {x, c, c, c, c}, {}, {x}},

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/thread_pool.h"
-#include "test/host_cases.h"
+#include "test/host_attentive_cases.h"
 
 namespace tfjs_norm::test {
 namespace {
@@ -184,6 +184,7 @@ void CheckThreads() {
     c.columns = columns;
     CheckSameBits<RowRun>(c);
   }
+  for (const AttentiveCase& c : AttentiveCases()) CheckSameBits<AttentiveRun>(c);
 }
 
 }  // namespace

@@ -71,6 +71,24 @@ void CheckWords() {
   EXPECT_FAILS(checks, Infer("TfjsLayerNorm", {x, c, c}, {{"epsilom", 3}}), Code::kInvalidArgument,
                "TfjsLayerNorm: unknown attribute epsilom, expected one of begin_axis, epsilon, "
                "scale, center");
+  const Dims k = {4}, matrix = {4, 30}, none = {0};
+  EXPECT_FAILS(
+      checks,
+      Infer("TfjsAttentiveNorm", {x, none, none, {0, 30}, none, none, none, c, c, none, none},
+            {{"scale", 0}, {"center", 0}, {"attention_norm", 0}}),
+      Code::kInvalidArgument,
+      "TfjsAttentiveNorm: attention_kernel must have shape [K, 30] with at least one mixture K, "
+      "got "
+      "[0,30]");
+  EXPECT_FAILS(checks,
+               Infer("TfjsAttentiveNorm", {x, matrix, c, matrix, none, k, k, c, c, k, k}, {}),
+               Code::kInvalidArgument,
+               "TfjsAttentiveNorm: beta must have shape [4,30] (center is true), got [30]");
+  EXPECT_FAILS(checks,
+               Infer("TfjsAttentiveNorm", {x, matrix, matrix, matrix, none, k, k, c, c, k, k},
+                     {{"attention_norm", 2}}),
+               Code::kInvalidArgument,
+               "TfjsAttentiveNorm: attention_moving_mean must have shape [0], got [4]");
   EXPECT_FAILS(checks, Infer("TfjsLayerNorm", {x, c}, {}), Code::kInvalidArgument,
                "TfjsLayerNorm: expected 3 inputs, got 2");
 }
@@ -118,6 +136,14 @@ void CheckAttributes() {
       {"center", {2, -1, 0.5, kNaN}},
       {"unbiased", {2}},
       {"epsilon_inside", {2}},
+      {"training", {2, kNaN}},
+      {"batch_backbone", {2, 0.5}},
+      {"squeeze", {-1, 2, 0.5, kNaN}},
+      {"squeeze_epsilon", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
+      {"unbiased_squeeze_variance", {2}},
+      {"use_attention_bias", {2, 0}},
+      {"attention_norm", {-1, 3, 1.5}},
+      {"attention_activation", {-1, 3, 0.5}},
   };
   for (const OpCase& c : EveryOp()) {
     for (const AttributeDecl& attribute : FindOp(c.op)->attributes) {

@@ -2,13 +2,13 @@
 import type { Fail } from './errors';
 
 /** Finite, and above 0 also as the float32 that the kernels see. */
-export function checkEpsilon(fail: Fail, value: unknown): number {
+export function checkEpsilon(fail: Fail, value: unknown, argument = 'epsilon'): number {
   if (
     typeof value !== 'number' ||
     !(Math.fround(value) > 0) ||
     !Number.isFinite(Math.fround(value))
   ) {
-    return fail('epsilon', 'must be a finite float32 number greater than 0', value);
+    return fail(argument, 'must be a finite float32 number greater than 0', value);
   }
   return value;
 }
@@ -28,6 +28,18 @@ export function checkFraction(fail: Fail, argument: string, value: unknown): num
 
 export function checkBoolean(fail: Fail, argument: string, value: unknown): boolean {
   return typeof value === 'boolean' ? value : fail(argument, 'must be a boolean', value);
+}
+
+export function checkChoice<T extends string>(
+  fail: Fail,
+  argument: string,
+  choices: readonly T[],
+  value: unknown,
+): T {
+  if (choices.includes(value as T)) return value as T;
+  const names = choices.map((choice) => `'${choice}'`);
+  const last = names.pop();
+  return fail(argument, `must be ${names.join(', ')} or ${last}`, value);
 }
 
 /** One axis, counted from the front. */

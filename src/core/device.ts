@@ -2,6 +2,7 @@
 import { libraryFolder, nativeLibrary } from '../native';
 import { defaultBackend, hasTensorFlow, hasTensorFlowGpu, tf } from '../tensorflow';
 import { askedDevice, type Device, failures } from './report';
+import { warn } from './warn';
 
 export interface DeviceInfo {
   /** Where ops on the current backend run. */
@@ -62,7 +63,7 @@ function warnOnce(message: string): void {
   const global = globalThis as { [WARNED]?: boolean };
   if (global[WARNED]) return;
   global[WARNED] = true;
-  console.warn(`tfjs-cuda-norm: ${message}`);
+  warn(message);
 }
 
 /** Holds what was asked for against what was found: an error for a device by name, one warning for `auto`. */

@@ -135,6 +135,20 @@ export abstract class AffineLayer extends NormalizationLayer {
     if (this.center) this.beta = add('beta');
   }
 
+  /** The weights that training changes through gradients. */
+  protected get learned(): LayerVariable[] {
+    return [this.gamma, this.beta].flatMap((weight) => weight ?? []);
+  }
+
+  /**
+   * Whether the layer is in inference mode whatever a call says, as in Keras. A model that is made untrainable marks
+   * the weights of its layers, not the layers.
+   */
+  protected get frozen(): boolean {
+    const { learned } = this;
+    return !this.trainable || (learned.length > 0 && learned.every(({ trainable }) => !trainable));
+  }
+
   /** gamma and beta as the ops take them. */
   protected affine(): { gamma?: Tensor; beta?: Tensor } {
     return { gamma: this.gamma?.read(), beta: this.beta?.read() };

@@ -80,7 +80,7 @@ export function toInitializer(
   fail: Fail,
   argument: string,
   value: InitializerArgument | undefined,
-  fallback: 'zeros' | 'ones',
+  fallback: InitializerArgument,
 ): Initializer {
   return throughStock(fail, argument, 'gammaInitializer', value ?? fallback);
 }
@@ -96,4 +96,42 @@ export function toConstraint(fail: Fail, argument: string, value: unknown): Cons
 /** The configuration of an initializer, regularizer or constraint; null where there is none. */
 export function serialize(value: Initializer | Regularizer | Constraint | null) {
   return value && { className: value.getClassName(), config: value.getConfig() };
+}
+
+/** How a weight starts, and what holds it. */
+export interface WeightSettings {
+  initializer: Initializer;
+  regularizer: Regularizer | null;
+  constraint: Constraint | null;
+}
+
+/** The names of a weight's three arguments. */
+export function weightArguments(name: string): string[] {
+  return ['Initializer', 'Regularizer', 'Constraint'].map((what) => `${name}${what}`);
+}
+
+/** The three arguments of a weight. */
+export function toWeight(
+  fail: Fail,
+  args: object,
+  name: string,
+  fallback: InitializerArgument,
+): WeightSettings {
+  const [initializer, regularizer, constraint] = weightArguments(name) as [string, string, string];
+  const given = args as Record<string, InitializerArgument | undefined>;
+  return {
+    initializer: toInitializer(fail, initializer, given[initializer], fallback),
+    regularizer: toRegularizer(fail, regularizer, given[regularizer]),
+    constraint: toConstraint(fail, constraint, given[constraint]),
+  };
+}
+
+/** The configuration of a weight's three arguments. */
+export function serializeWeight(name: string, weight: WeightSettings) {
+  const [initializer, regularizer, constraint] = weightArguments(name) as [string, string, string];
+  return {
+    [initializer]: serialize(weight.initializer),
+    [regularizer]: serialize(weight.regularizer),
+    [constraint]: serialize(weight.constraint),
+  };
 }

@@ -104,12 +104,6 @@ export class BatchNormalization extends ChannelLayer {
     this.built = true;
   }
 
-  /** A model that is made untrainable marks the weights of its layers, not the layers. */
-  private get frozen(): boolean {
-    const own = [this.gamma, this.beta].flatMap((weight) => weight ?? []);
-    return !this.trainable || (own.length > 0 && own.every(({ trainable }) => !trainable));
-  }
-
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tf.tidy(() => {
       this.invokeCallHook(inputs, kwargs);

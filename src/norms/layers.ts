@@ -1,4 +1,5 @@
 /** The members of `norm.layers`: the layer classes, and a function that makes each, as in `tf.layers`. */
+import { AttentiveNormalization, type AttentiveNormalizationArgs } from './attentiveNormalization';
 import { BatchNormalization, type BatchNormalizationArgs } from './batchNormalization';
 import { GroupNormalization, type GroupNormalizationArgs } from './groupNormalization';
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
@@ -10,6 +11,7 @@ import {
 } from './switchableNormalization';
 
 export {
+  AttentiveNormalization,
   BatchNormalization,
   GroupNormalization,
   InstanceNormalization,
@@ -17,6 +19,11 @@ export {
   RMSNormalization,
   SwitchableNormalization,
 };
+
+/** An {@link AttentiveNormalization} layer. */
+export function attentiveNormalization(args?: AttentiveNormalizationArgs): AttentiveNormalization {
+  return new AttentiveNormalization(args);
+}
 
 /** A {@link BatchNormalization} layer. */
 export function batchNormalization(args?: BatchNormalizationArgs): BatchNormalization {

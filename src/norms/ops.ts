@@ -1,4 +1,5 @@
 /** The members of `norm.ops`. */
+export { attentiveNorm } from './attentiveNorm';
 export { batchNorm } from './batchNorm';
 export { batchNormInference } from './batchNormInference';
 export { groupNorm } from './groupNorm';

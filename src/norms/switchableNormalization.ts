@@ -1,7 +1,7 @@
 /** The switchable normalization layer. */
 import type { Shape, serialization, Tensor } from '@tensorflow/tfjs-node';
 import { BatchAverage } from '../core/batchAverage';
-import { checkBoolean, checkEpsilon, checkFraction } from '../core/checks';
+import { checkBoolean, checkChoice, checkEpsilon, checkFraction } from '../core/checks';
 import {
   type AffineArguments,
   ChannelLayer,
@@ -125,11 +125,8 @@ export class SwitchableNormalization extends ChannelLayer {
     this.lastGamma = checkBoolean(fail, 'lastGamma', given.lastGamma ?? false);
     const unbiased = given.unbiasedSpatialVariance ?? false;
     this.unbiasedSpatialVariance = checkBoolean(fail, 'unbiasedSpatialVariance', unbiased);
-    const inference: unknown = given.inference ?? 'moving';
-    if (inference !== 'moving' && inference !== 'batch') {
-      fail('inference', "must be 'moving' or 'batch'", inference);
-    }
-    this.inference = inference as SwitchableInference;
+    const inference = given.inference ?? 'moving';
+    this.inference = checkChoice(fail, 'inference', ['moving', 'batch'], inference);
     const initializer = (name: keyof SwitchableNormalizationArgs, fallback: 'ones' | 'zeros') =>
       toInitializer(fail, name, given[name] as InitializerArgument, fallback);
     this.meanLogitsInitializer = initializer('meanLogitsInitializer', 'ones');
@@ -166,11 +163,16 @@ export class SwitchableNormalization extends ChannelLayer {
     this.built = true;
   }
 
+  protected override get learned(): LayerVariable[] {
+    const logits = [this.meanLogits, this.varianceLogits];
+    return [...super.learned, ...logits.flatMap((weight) => weight ?? [])];
+  }
+
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tf.tidy(() => {
       this.invokeCallHook(inputs, kwargs);
       const x = this.onlyTensor(inputs);
-      const training = Boolean(kwargs?.training) && this.trainableWeights.length > 0;
+      const training = Boolean(kwargs?.training) && !this.frozen;
       if (this.average) return this.collect(x, this.average);
       if (!training) this.checkCalibrated();
       const result = this.run(x, training, this.momentum);

@@ -23,7 +23,7 @@ const describeNative = native ? describe : describe.skip;
 describeNative.each(rawOps)('$name', (raw) => {
   const first = Object.keys(raw.inputs)[0]!;
   const parameters = Object.entries(raw.inputs).filter(
-    ([, shape]) => shape.length === 1 && shape[0] === 6,
+    ([, shape]) => shape.length === 1 && shape[0]! > 0 && shape[0]! < 10,
   );
   // What the forward op saved for its gradient.
   const forward = rawOps.find(({ name }) => `${name}Grad` === raw.name);
@@ -42,8 +42,10 @@ describeNative.each(rawOps)('$name', (raw) => {
     });
   });
 
-  const wrongLengths = parameters.flatMap(([name]) =>
-    [[0], [5], [7], [1], [], [6, 1], [2, 3]].map((s) => [name, s] as const),
+  const wrongLengths = parameters.flatMap(([name, right]) =>
+    [[0], [5], [7], [1], [], [6, 1], [2, 3]]
+      .filter((s) => `${s}` !== `${right}`)
+      .map((s) => [name, s] as const),
   );
   test.each(wrongLengths)('%s of shape %j', (name, shape) => {
     expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));

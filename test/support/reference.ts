@@ -25,6 +25,13 @@ export interface Options {
   partial?: number;
   useBatch?: boolean;
   unbiasedSpatialVariance?: boolean;
+  k?: number;
+  backbone?: 'batch' | 'group';
+  squeeze?: 'rsd' | 'mean';
+  squeezeEpsilon?: number;
+  unbiasedSqueezeVariance?: boolean;
+  attentionNorm?: 'none' | 'batch' | 'layer';
+  attentionActivation?: 'hardSigmoid' | 'sigmoid' | 'softmax';
 }
 
 export interface Parameters {
