@@ -13,6 +13,7 @@ import { tf } from './tensorflow';
 export { norm, tf };
 export default norm;
 
+export type { RenormClipping } from './core/checks';
 export type { DeviceInfo } from './core/device';
 export { NormError } from './core/errors';
 export type { AffineOptions } from './core/parameters';
@@ -33,6 +34,9 @@ export type { AttentiveNormalizationArgs } from './norms/attentiveNormalization'
 export type { BatchNormOptions, BatchNormResult } from './norms/batchNorm';
 export type { BatchNormalizationArgs } from './norms/batchNormalization';
 export type { BatchNormInferenceOptions } from './norms/batchNormInference';
+export type { BatchRenormOptions, BatchRenormResult } from './norms/batchRenorm';
+export type { GlobalResponseNormOptions } from './norms/globalResponseNorm';
+export type { GlobalResponseNormalizationArgs } from './norms/globalResponseNormalization';
 export type { GroupNormOptions } from './norms/groupNorm';
 export type { GroupNormalizationArgs } from './norms/groupNormalization';
 export type { InstanceNormOptions } from './norms/instanceNorm';
@@ -48,3 +52,4 @@ export type {
   SwitchableNormalizationArgs,
 } from './norms/switchableNormalization';
 export type { TensorFlowJs } from './tensorflow';
+export type { RenormClippingSchedule } from './training/schedules';

@@ -10,6 +10,7 @@ export { calibrate } from './models/calibrate';
 export { useNativeOps } from './models/useNativeOps';
 export * as layers from './norms/layers';
 export * as ops from './norms/ops';
+export * as schedules from './training/schedules';
 
 const NOTHING: NativeCounters = {
   opCalls: 0,

@@ -20,6 +20,10 @@ class Method:
     attributes: typing.Callable[[dict, int], dict]
     # An op's name for an input or output -> the golden file's name, where neither the case nor NAMES tells.
     names: dict = dataclasses.field(default_factory=dict)
+    # Of the case: inputs of the forward op that the case does not list, by the op's names: (data, shape).
+    inputs: typing.Callable[[dict], dict] = lambda case: {}
+    # An op's output -> the golden outputs that are its rows, one after the other.
+    rows: dict = dataclasses.field(default_factory=dict)
     # Golden outputs that the op does not give.
     not_outputs: tuple = ()
     # Whether the op normalizes the trailing axes, so that there is no channels-first layout.

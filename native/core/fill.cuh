@@ -1,4 +1,4 @@
-// What is left to write when a tensor has no elements: zeros and copies, up to five arrays in one
+// What is left to write when a tensor has no elements: zeros and copies, up to eight arrays in one
 // launch.
 #pragma once
 
@@ -15,7 +15,7 @@ struct Fill {
 };
 
 struct Fills {
-  static constexpr int kMax = 5;
+  static constexpr int kMax = 8;
   Fill fill[kMax];
 };
 

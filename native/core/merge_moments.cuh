@@ -82,12 +82,16 @@ struct MomentChunks {
     }
   }
 
+  NORM_DEVICE double Mean(const Deviations& sum, int64_t pair) const {
+    return Reference(pair) + sum.first / values;
+  }
+  NORM_DEVICE double Variance(const Deviations& sum) const { return sum.Variance(values); }
   NORM_DEVICE void Write(const Deviations& sum, int64_t pair, const Moments& moments) const {
-    const double mean = Reference(pair) + sum.first / values;
+    const double mean = Mean(sum, pair);
     const float hi = static_cast<float>(mean);
     moments.hi[pair] = hi;
     moments.lo[pair] = static_cast<float>(mean - static_cast<double>(hi));
-    moments.variance[pair] = static_cast<float>(sum.Variance(values));
+    moments.variance[pair] = static_cast<float>(Variance(sum));
   }
 };
 

@@ -5,22 +5,21 @@
 //   SharedArena                 the only way to shared memory
 //   Load, LoadStreaming         V = 1, 2 or 4 floats from V * 4 byte aligned memory
 //   Store, StoreStreaming       the same, to memory
-//   NORM_DEVICE, NORM_HOST_DEVICE, NORM_UNROLL, NORM_LAUNCH_BOUNDS(threads, min_blocks)
+//   NORM_DEVICE, NORM_UNROLL, NORM_LAUNCH_BOUNDS(threads, min_blocks)
 #pragma once
 
 #include <cstddef>
 
 #include "core/counters.h"
+#include "core/host_device.h"
 #include "core/status.h"
 
 #ifdef NORM_EMULATED_RUNTIME
 #define NORM_DEVICE inline
-#define NORM_HOST_DEVICE inline
 #define NORM_UNROLL
 #define NORM_LAUNCH_BOUNDS(threads, min_blocks)
 #else
 #define NORM_DEVICE __device__ __forceinline__
-#define NORM_HOST_DEVICE __host__ __device__ __forceinline__
 #define NORM_UNROLL _Pragma("unroll")
 #define NORM_LAUNCH_BOUNDS(threads, min_blocks) __launch_bounds__(threads, min_blocks)
 #endif

@@ -8,8 +8,16 @@ const std::vector<const OpDecl*>& AllOps() {
   // Never destroyed: TensorFlow's threads may still run ops while the process exits.
   static const auto& ops = *[] {
     auto* all = new std::vector<const OpDecl*>;
-    for (const auto& family : {AttentiveNormOps, BatchNormOps, GroupNormOps, LayerNormOps,
-                               RmsNormOps, SwitchableNormOps}) {
+    for (const auto& family : {
+             AttentiveNormOps,
+             BatchNormOps,
+             BatchRenormOps,
+             GlobalResponseNormOps,
+             GroupNormOps,
+             LayerNormOps,
+             RmsNormOps,
+             SwitchableNormOps,
+         }) {
       for (const OpDecl& op : family()) all->push_back(&op);
     }
     return all;

@@ -5,7 +5,8 @@
 #include <cstdint>
 
 #include "norms/attentive_norm.h"
-#include "norms/mix.h"
+#include "core/host_device.h"
+#include "norms/statistic.h"
 
 namespace tfjs_norm {
 namespace attentive {
@@ -15,7 +16,7 @@ struct Standard {
   double mean;
   double rho;
 
-  static NORM_MIX Standard Of(double mean, double variance, double epsilon) {
+  static NORM_HOST_DEVICE Standard Of(double mean, double variance, double epsilon) {
     return {mean, 1.0 / sqrt(variance + epsilon)};
   }
 };
@@ -30,7 +31,7 @@ struct SqueezeRule {
             args.squeeze_epsilon};
   }
   // r of a pair with this biased variance; s = m * r.
-  NORM_MIX double Scale(double variance) const {
+  NORM_HOST_DEVICE double Scale(double variance) const {
     return relative ? 1.0 / sqrt(factor * variance + epsilon) : 1.0;
   }
 };
@@ -80,14 +81,14 @@ struct Attention {
     return a;
   }
 
-  NORM_MIX bool given() const { return norm == AttentionNorm::kBatch && !batch_of_logits; }
-  NORM_MIX double Bias(int64_t k) const { return bias ? static_cast<double>(bias[k]) : 0.0; }
-  NORM_MIX void TakeGiven(int64_t k) const {
+  NORM_HOST_DEVICE bool given() const { return norm == AttentionNorm::kBatch && !batch_of_logits; }
+  NORM_HOST_DEVICE double Bias(int64_t k) const { return bias ? static_cast<double>(bias[k]) : 0.0; }
+  NORM_HOST_DEVICE void TakeGiven(int64_t k) const {
     columns[k] = Standard::Of(moving_mean[k], moving_variance[k], epsilon);
   }
 
   // z -> h and lambda of sample n; `columns` is known.
-  NORM_MIX void ForwardRow(int64_t n) const {
+  NORM_HOST_DEVICE void ForwardRow(int64_t n) const {
     double* row = h + n * mixtures;
     Standard own = {0.0, 1.0};
     if (norm == AttentionNorm::kLayer) {
@@ -105,7 +106,7 @@ struct Attention {
   }
 
   // dlambda -> dzt of sample n. NaN weights pass NaN on.
-  NORM_MIX void ActivationGradRow(int64_t n) const {
+  NORM_HOST_DEVICE void ActivationGradRow(int64_t n) const {
     const double* weights = lambda + n * mixtures;
     double* row = d + n * mixtures;
     double mean = 0.0;
@@ -131,7 +132,7 @@ struct Attention {
   }
 
   // dzt -> dz of sample n; with batch norm of the logits `means` is known.
-  NORM_MIX void NormGradRow(int64_t n) const {
+  NORM_HOST_DEVICE void NormGradRow(int64_t n) const {
     const double* row = d + n * mixtures;
     const double* heights = h + n * mixtures;
     double* out = dz + n * mixtures;
@@ -165,7 +166,7 @@ struct Attention {
   }
 
  private:
-  NORM_MIX Standard OfRow(const double* row) const {
+  NORM_HOST_DEVICE Standard OfRow(const double* row) const {
     const double first = row[0];
     const double count = static_cast<double>(mixtures);
     double rest = 0.0;
@@ -177,7 +178,7 @@ struct Attention {
   }
 
   // zt -> lambda, in place.
-  NORM_MIX void Activate(double* row) const {
+  NORM_HOST_DEVICE void Activate(double* row) const {
     if (activation == AttentionActivation::kSoftmax) {
       double largest = row[0];
       for (int64_t k = 1; k < mixtures; ++k) largest = row[k] > largest ? row[k] : largest;
@@ -217,7 +218,7 @@ struct Slopes {
   double p, q, t;
 
   // Of a pair with D = d, mixed scale ga, squeezed value s = m * r and its gradient ds.
-  NORM_MIX Slopes(const SlopeRule& rule, const SetGradient& set, double rho, double d, double ga,
+  NORM_HOST_DEVICE Slopes(const SlopeRule& rule, const SetGradient& set, double rho, double d, double ga,
                   double s, double r, double ds, double g0) {
     p = rule.one_value ? 0.0 : ga * rho;
     q = rule.one_value ? 0.0 : -rho * rho * set.q;

@@ -1,16 +1,13 @@
 // Batch norm, ghost batch norm and batch norm at inference (equations in set_norm.h).
 //
-// x has any rank >= 2 and any channel axis. The last axis as channels gives the view [ghosts,
-// N/ghosts * S, C]; any other gives [product of the axes before, product of the axes after, C],
-// channels first. Saved for backward: moments [3, R, C] of the view's (row, channel) pairs. Papers:
-// arXiv 1502.03167, 1705.08741 (ghost batches).
+// x has any rank >= 2 and any channel axis, and the view of BatchLayout. Saved for backward:
+// moments [3, R, C] of the view's (row, channel) pairs. Papers: arXiv 1502.03167, 1705.08741 (ghost
+// batches).
 #include "norms/ops.h"
 #include "norms/set_arguments.h"
 
 namespace tfjs_norm {
 namespace {
-
-constexpr char kAxisDoc[] = "The channel axis.";
 
 AttributeDecl VirtualBatchSizeAttribute() {
   AttributeDecl attribute = {"virtual_batch_size", AttributeDecl::Type::kInt, 0};
@@ -22,46 +19,12 @@ AttributeDecl VirtualBatchSizeAttribute() {
 constexpr char kUnbiasedDoc[] =
     "Whether the running variance is the unbiased one, M / (M - 1) of the variance.";
 
-Status LayoutOf(const Attributes& attributes, int64_t virtual_batch_size, const Dims& x,
-                SetLayout* layout) {
-  int64_t axis = 0;
-  NORM_RETURN_IF_ERROR(ResolveAxis(attributes, "axis", x, &axis));
-  const int64_t rank = static_cast<int64_t>(x.size());
-  const int64_t batch = x[0];
-  int64_t ghosts = 1;
-  if (virtual_batch_size > 0) {
-    if (axis == 0) {
-      return NORM_INVALID("virtual_batch_size must be 0 when axis is 0 (the batch), got %lld",
-                          static_cast<long long>(virtual_batch_size));
-    }
-    if (batch % virtual_batch_size != 0) {
-      return NORM_INVALID("virtual_batch_size must divide the batch of %lld, got %lld",
-                          static_cast<long long>(batch),
-                          static_cast<long long>(virtual_batch_size));
-    }
-    ghosts = batch / virtual_batch_size;
-  }
-  View& view = layout->view;
-  view.channels = x[axis];
-  view.channels_last = axis == rank - 1;
-  if (view.channels_last) {
-    view.rows = ghosts;
-    view.positions = ghosts == 0 ? 0 : Product(x, 0, axis) / ghosts;
-    layout->rows_per_set = 1;
-  } else {
-    view.rows = Product(x, 0, axis);
-    view.positions = Product(x, axis + 1, rank);
-    layout->rows_per_set = ghosts == 0 ? 1 : view.rows / ghosts;
-  }
-  return Ok();
-}
-
 Status TrainingLayout(const Attributes& attributes, const Dims& x, SetLayout* layout) {
-  return LayoutOf(attributes, attributes.Int("virtual_batch_size"), x, layout);
+  return BatchLayout(attributes, attributes.Int("virtual_batch_size"), x, layout);
 }
 
 Status InferenceLayout(const Attributes& attributes, const Dims& x, SetLayout* layout) {
-  return LayoutOf(attributes, 0, x, layout);
+  return BatchLayout(attributes, 0, x, layout);
 }
 
 Status InferForward(const Attributes& attributes, const std::vector<Dims>& inputs,
@@ -86,12 +49,9 @@ Status Forward(OpContext& context, const Attributes& attributes,
   if (x.size() == 0) return RunEmpty(context, device, outputs, {-1, 3, 4});
 
   SetNormForward args;
-  args.moving_mean = context.input(3).data;
-  args.moving_variance = context.input(4).data;
-  args.update_rate = attributes.Number("update_rate");
+  args.moving = {context.input(3).data, context.input(4).data, outputs[1].data, outputs[2].data,
+                 attributes.Number("update_rate")};
   args.unbiased = attributes.Bool("unbiased");
-  args.new_moving_mean = outputs[1].data;
-  args.new_moving_variance = outputs[2].data;
   return RunSetForward(context, attributes, layout, outputs, device, args);
 }
 
@@ -192,7 +152,7 @@ const std::vector<OpDecl>& BatchNormOps() {
         VectorArgument("moving_variance", "[C]")},
        {LikeArgument("y", 0, "x, normalized"), LikeArgument("new_moving_mean", 3, "[C]"),
         LikeArgument("new_moving_variance", 4, "[C]"), MomentsArgument()},
-       {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), UpdateRateAttribute(0.01),
+       {ChannelAxisAttribute(), EpsilonAttribute(1e-3), UpdateRateAttribute(0.01),
         FlagAttribute("unbiased", false, kUnbiasedDoc), ScaleAttribute(), CenterAttribute(),
         VirtualBatchSizeAttribute()},
        InferForward,
@@ -201,8 +161,8 @@ const std::vector<OpDecl>& BatchNormOps() {
        "Gradient of TfjsBatchNorm's y.",
        SetGradInputs(),
        SetGradOutputs(),
-       {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), ScaleAttribute(),
-        CenterAttribute(), VirtualBatchSizeAttribute()},
+       {ChannelAxisAttribute(), EpsilonAttribute(1e-3), ScaleAttribute(), CenterAttribute(),
+        VirtualBatchSizeAttribute()},
        InferBackward,
        Backward},
       {"TfjsBatchNormInference",
@@ -211,8 +171,7 @@ const std::vector<OpDecl>& BatchNormOps() {
         VectorArgument("beta", "[C] or [0]"), VectorArgument("mean", "[C]"),
         VectorArgument("variance", "[C]")},
        {LikeArgument("y", 0, "x, normalized")},
-       {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), ScaleAttribute(),
-        CenterAttribute()},
+       {ChannelAxisAttribute(), EpsilonAttribute(1e-3), ScaleAttribute(), CenterAttribute()},
        InferInference,
        Inference},
       {"TfjsBatchNormInferenceGrad",
@@ -222,8 +181,7 @@ const std::vector<OpDecl>& BatchNormOps() {
        {LikeArgument("dx", 1, ""), LikeArgument("dgamma", 2, "[C], or [0] without scale"),
         VectorArgument("dbeta", "[C], or [0] without center"), LikeArgument("dmean", 3, "[C]"),
         LikeArgument("dvariance", 4, "[C]")},
-       {AxisAttribute("axis", kAxisDoc), EpsilonAttribute(1e-3), ScaleAttribute(),
-        CenterAttribute()},
+       {ChannelAxisAttribute(), EpsilonAttribute(1e-3), ScaleAttribute(), CenterAttribute()},
        InferInferenceBackward,
        InferenceBackward},
   };

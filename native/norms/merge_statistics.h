@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "norms/mix.h"
+#include "norms/statistic.h"
 
 namespace tfjs_norm {
 namespace host {

@@ -18,8 +18,8 @@ AttributeDecl EpsilonAttribute(double default_value, const char* name) {
   return attribute;
 }
 
-AttributeDecl UpdateRateAttribute(double default_value) {
-  AttributeDecl attribute = {"update_rate", AttributeDecl::Type::kFloat, default_value};
+AttributeDecl UpdateRateAttribute(double default_value, const char* name) {
+  AttributeDecl attribute = {name, AttributeDecl::Type::kFloat, default_value};
   attribute.minimum = 0;
   attribute.maximum = 1;
   attribute.doc = "1 - momentum: the weight of the new value in the running statistics.";

@@ -6,6 +6,7 @@
 
 #include "core/op.h"
 #include "norms/attentive_norm.h"
+#include "norms/global_response_norm.h"
 #include "norms/row_norm.h"
 #include "norms/set_norm.h"
 #include "norms/switchable_norm.h"
@@ -14,7 +15,7 @@ namespace tfjs_norm {
 
 AttributeDecl AxisAttribute(const char* name, const char* doc);
 AttributeDecl EpsilonAttribute(double default_value, const char* name = "epsilon");
-AttributeDecl UpdateRateAttribute(double default_value);
+AttributeDecl UpdateRateAttribute(double default_value, const char* name = "update_rate");
 AttributeDecl GroupsAttribute();
 AttributeDecl FlagAttribute(const char* name, bool default_value, const char* doc);
 AttributeDecl ScaleAttribute(bool default_value = true);
@@ -52,7 +53,7 @@ Status AllocateOutputs(OpContext& context, const std::vector<Dims>& dims,
 Status RunEmpty(OpContext& context, Device device, const std::vector<Tensor>& outputs,
                 const std::vector<int>& copies = {});
 
-// Args: one of the structs of the headers above, pointers set.
+// Args: one of the structs of the norms, pointers set.
 template <typename Args>
 Status RunKernels(OpContext& context, Device device, const Args& args) {
   void* workspace = nullptr;

@@ -48,6 +48,42 @@ Status SplitGroups(const Attributes& attributes, SetLayout* layout) {
   return Ok();
 }
 
+AttributeDecl ChannelAxisAttribute() { return AxisAttribute("axis", "The channel axis."); }
+
+Status BatchLayout(const Attributes& attributes, int64_t virtual_batch_size, const Dims& x,
+                   SetLayout* layout) {
+  int64_t axis = 0;
+  NORM_RETURN_IF_ERROR(ResolveAxis(attributes, "axis", x, &axis));
+  const int64_t rank = static_cast<int64_t>(x.size());
+  const int64_t batch = x[0];
+  int64_t ghosts = 1;
+  if (virtual_batch_size > 0) {
+    if (axis == 0) {
+      return NORM_INVALID("virtual_batch_size must be 0 when axis is 0 (the batch), got %lld",
+                          static_cast<long long>(virtual_batch_size));
+    }
+    if (batch % virtual_batch_size != 0) {
+      return NORM_INVALID("virtual_batch_size must divide the batch of %lld, got %lld",
+                          static_cast<long long>(batch),
+                          static_cast<long long>(virtual_batch_size));
+    }
+    ghosts = batch / virtual_batch_size;
+  }
+  View& view = layout->view;
+  view.channels = x[axis];
+  view.channels_last = axis == rank - 1;
+  if (view.channels_last) {
+    view.rows = ghosts;
+    view.positions = ghosts == 0 ? 0 : Product(x, 0, axis) / ghosts;
+    layout->rows_per_set = 1;
+  } else {
+    view.rows = Product(x, 0, axis);
+    view.positions = Product(x, axis + 1, rank);
+    layout->rows_per_set = ghosts == 0 ? 1 : view.rows / ghosts;
+  }
+  return Ok();
+}
+
 Status CheckSetAffine(const Attributes& attributes, const SetLayout& layout, const Dims& gamma,
                       const Dims& beta) {
   NORM_RETURN_IF_ERROR(CheckParameter(attributes, "gamma", "scale", gamma, layout.channels()));
@@ -78,13 +114,12 @@ Status RunSetForward(OpContext& context, const Attributes& attributes, const Set
 }
 
 Status RunSetBackward(OpContext& context, const Attributes& attributes, const SetLayout& layout,
-                      const std::vector<Dims>& output_dims, Device device) {
+                      const std::vector<Dims>& output_dims, Device device, SetNormBackward args) {
   std::vector<Tensor> outputs;
   NORM_RETURN_IF_ERROR(AllocateOutputs(context, output_dims, &outputs));
   const Tensor& x = context.input(1);
   if (x.size() == 0) return RunEmpty(context, device, outputs);
 
-  SetNormBackward args;
   args.view = layout.view;
   args.rows_per_set = layout.rows_per_set;
   args.channels_per_set = layout.channels_per_set;

@@ -29,6 +29,13 @@ Status SampleLayout(const Attributes& attributes, const Dims& x, SetLayout* layo
 // One set per group of channels, as the attribute groups says.
 Status SplitGroups(const Attributes& attributes, SetLayout* layout);
 
+// Channels on any axis, whose statistics are those of ghost batches of so many samples, 0: of all.
+// The last axis gives the view [ghosts, N/ghosts * S, C]; any other gives [product of the axes
+// before, product of the axes after, C], channels first.
+AttributeDecl ChannelAxisAttribute();
+Status BatchLayout(const Attributes& attributes, int64_t virtual_batch_size, const Dims& x,
+                   SetLayout* layout);
+
 // gamma and beta of a forward op.
 Status CheckSetAffine(const Attributes& attributes, const SetLayout& layout, const Dims& gamma,
                       const Dims& beta);
@@ -41,6 +48,7 @@ Status InferSetBackward(const Attributes& attributes, const SetLayout& layout,
 Status RunSetForward(OpContext& context, const Attributes& attributes, const SetLayout& layout,
                      const std::vector<Tensor>& outputs, Device device, SetNormForward args = {});
 Status RunSetBackward(OpContext& context, const Attributes& attributes, const SetLayout& layout,
-                      const std::vector<Dims>& output_dims, Device device);
+                      const std::vector<Dims>& output_dims, Device device,
+                      SetNormBackward args = {});
 
 }  // namespace tfjs_norm

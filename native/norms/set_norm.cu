@@ -9,10 +9,12 @@ namespace tfjs_norm {
 namespace cuda {
 namespace {
 
+// y = gamma * (scale * (x - mean) + offset) + beta: scale is rho and offset 0 but with renorm.
 struct SetStatistics {
   double mean;
-  double variance;
-  double rho;
+  double spread;  // what the running statistics follow
+  double scale;
+  double offset;
 };
 
 struct ForwardCoefficients {
@@ -24,29 +26,34 @@ struct ForwardCoefficients {
   float* a;
   float* b;
   double epsilon;
-  const float* moving_mean;
-  const float* moving_variance;
-  float* new_moving_mean;
-  float* new_moving_variance;
-  double update_rate;
   double variance_factor;
+  Running moving;
+  Renorm renorm;
+
+  NORM_DEVICE SetStatistics Of(double mean, double variance, int64_t channel,
+                               int64_t channels) const {
+    const double stddev = sqrt(variance + epsilon);
+    const Correction correction = renorm.Correct(channel, channels, mean, stddev, epsilon);
+    return {mean, renorm.clipping ? stddev : variance * variance_factor, correction.r / stddev,
+            correction.d};
+  }
 };
 
-NORM_DEVICE void UpdateMoving(const SetTiling& tiling, const SetBlock& block,
-                              const ForwardCoefficients& args) {
+NORM_DEVICE void UpdateRunning(const SetTiling& tiling, const SetBlock& block,
+                               const ForwardCoefficients& args) {
   const int bands = tiling.block_rows / tiling.rows_per_set;
   for (int j = static_cast<int>(threadIdx.x); j < block.columns;
        j += static_cast<int>(blockDim.x)) {
     const int64_t channel = block.first_column + j;
-    double mean = args.moving_mean[channel];
-    double variance = args.moving_variance[channel];
+    RunningChannel moving(args.moving, channel);
+    RunningChannel renorm(args.renorm.running, channel);
     for (int band = 0; band < bands; ++band) {
       const SetStatistics set = args.statistics[block.Set(tiling, band, j)];
-      mean += args.update_rate * (set.mean - mean);
-      variance += args.update_rate * (set.variance * args.variance_factor - variance);
+      moving.Follow(set.mean, set.spread);
+      renorm.Follow(set.mean, set.spread);
     }
-    args.new_moving_mean[channel] = static_cast<float>(mean);
-    args.new_moving_variance[channel] = static_cast<float>(variance);
+    moving.Write();
+    renorm.Write();
   }
 }
 
@@ -70,22 +77,22 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
                   MeanOf(args.moments, block.Pair(tiling, reference)));
         },
         [&](const Deviations& sum, int64_t set, int reference) {
-          SetStatistics& out = args.statistics[set];
-          out.mean = MeanOf(args.moments, block.Pair(tiling, reference)) + sum.first / items;
-          out.variance = sum.Variance(items);
-          out.rho = 1.0 / sqrt(out.variance + args.epsilon);
+          const double origin = MeanOf(args.moments, block.Pair(tiling, reference));
+          args.statistics[set] = args.Of(origin + sum.first / items, sum.Variance(items),
+                                         block.Channel(tiling, reference), tiling.channels);
         });
     for (int j = static_cast<int>(threadIdx.x); j < block.pairs;
          j += static_cast<int>(blockDim.x)) {
       const int64_t pair = block.Pair(tiling, j);
       const int64_t channel = block.Channel(tiling, j);
       const SetStatistics set = args.statistics[block.SetOfPair(tiling, j)];
-      const double a = (args.gamma ? args.gamma[channel] : 1.0) * set.rho;
-      const double beta = args.beta ? args.beta[channel] : 0.0;
+      const double gamma = args.gamma ? args.gamma[channel] : 1.0;
+      const double a = gamma * set.scale;
+      const double b = fma(gamma, set.offset, args.beta ? args.beta[channel] : 0.0);
       args.a[pair] = static_cast<float>(a);
-      args.b[pair] = static_cast<float>(fma(a, MeanOf(args.moments, pair) - set.mean, beta));
+      args.b[pair] = static_cast<float>(fma(a, MeanOf(args.moments, pair) - set.mean, b));
     }
-    if (args.new_moving_mean) UpdateMoving(tiling, block, args);
+    if (args.moving.wanted() || args.renorm.running.wanted()) UpdateRunning(tiling, block, args);
     __syncthreads();
   }
 }
@@ -106,12 +113,19 @@ struct ForwardWorkspace {
 };
 
 Status FillEmpty(const SetNormForward& args, void* stream) {
-  const int64_t channels = args.new_moving_mean ? args.view.channels : 0;
-  return LaunchFill({{{args.new_moving_mean, args.moving_mean, channels},
-                      {args.new_moving_variance, args.moving_variance, channels},
-                      {args.moments.hi, nullptr, args.view.pairs()},
-                      {args.moments.lo, nullptr, args.view.pairs()},
-                      {args.moments.variance, nullptr, args.view.pairs()}}},
+  const int64_t channels = args.view.channels;
+  const int64_t pairs = args.view.pairs();
+  const auto kept = [channels](const float* old, float* now) {
+    return Fill{now, old, now ? channels : 0};
+  };
+  return LaunchFill({{kept(args.moving.mean, args.moving.new_mean),
+                      kept(args.moving.spread, args.moving.new_spread),
+                      kept(args.renorm.running.mean, args.renorm.running.new_mean),
+                      kept(args.renorm.running.spread, args.renorm.running.new_spread),
+                      {args.renorm.corrections, nullptr, 2 * channels},
+                      {args.moments.hi, nullptr, pairs},
+                      {args.moments.lo, nullptr, pairs},
+                      {args.moments.variance, nullptr, pairs}}},
                     stream);
 }
 
@@ -132,9 +146,8 @@ Status Run(const SetNormForward& args, void* workspace, void* stream) {
   const ForwardWorkspace work(space, args, tiling);
   NORM_RETURN_IF_ERROR(LaunchMoments(tiling, args.x, work.partials, stream));
 
-  const SetTiling sets =
-      SetTiling::Make(args.view.rows, args.view.channels, args.rows_per_set, args.channels_per_set,
-                      tiling.chunks, args.new_moving_mean != nullptr);
+  const SetTiling sets = SetTiling::Make(args.view.rows, args.view.channels, args.rows_per_set,
+                                         args.channels_per_set, tiling.chunks, args.tracks());
   const double values = static_cast<double>(args.view.positions) *
                         static_cast<double>(args.rows_per_set * args.channels_per_set);
   ForwardCoefficients c = {};
@@ -146,12 +159,9 @@ Status Run(const SetNormForward& args, void* workspace, void* stream) {
   c.a = work.a;
   c.b = work.b;
   c.epsilon = args.epsilon;
-  c.moving_mean = args.moving_mean;
-  c.moving_variance = args.moving_variance;
-  c.new_moving_mean = args.new_moving_mean;
-  c.new_moving_variance = args.new_moving_variance;
-  c.update_rate = args.update_rate;
   c.variance_factor = args.unbiased ? values / (values > 1 ? values - 1 : 1) : 1;
+  c.moving = args.moving;
+  c.renorm = args.renorm;
   const LaunchConfig config = {"SetCoefficients", dim3(sets.grid()), dim3(sets.threads),
                                SharedBytes<Deviations>(sets.threads), stream};
   NORM_RETURN_IF_ERROR(Launch(config, SetCoefficientsKernel, sets, c));

@@ -22,6 +22,7 @@
 
 #include "core/status.h"
 #include "core/view.h"
+#include "norms/batch_renorm.h"
 
 namespace tfjs_norm {
 
@@ -37,15 +38,15 @@ struct SetNormForward {
   float* y = nullptr;
   Moments moments;
 
-  // Running statistics (batch norm: channels_per_set == 1), null for the others. Sets along the
-  // rows update them one after the other: new = old + update_rate * (value - old), the variance
-  // scaled by M / max(M - 1, 1) first when unbiased. update_rate is 1 - momentum.
-  const float* moving_mean = nullptr;
-  const float* moving_variance = nullptr;
-  float* new_moving_mean = nullptr;
-  float* new_moving_variance = nullptr;
-  double update_rate = 0;
+  // Running statistics (batch norm: channels_per_set == 1), none for the others. Their spread is
+  // the variance, scaled by M / max(M - 1, 1) first when unbiased; sqrt(variance + eps) with
+  // renorm.
+  Running moving;
   bool unbiased = false;
+  // One set per channel.
+  Renorm renorm;
+
+  bool tracks() const { return moving.wanted() || renorm.running.wanted(); }
 };
 
 struct SetNormBackward {
@@ -58,8 +59,9 @@ struct SetNormBackward {
   const float* gamma = nullptr;
   Moments moments;
   float* dx = nullptr;
-  float* dgamma = nullptr;  // [C], null when not wanted
-  float* dbeta = nullptr;   // [C], null when not wanted
+  float* dgamma = nullptr;             // [C], null when not wanted
+  float* dbeta = nullptr;              // [C], null when not wanted
+  const float* corrections = nullptr;  // [2, C] of batch_renorm.h, null without it
 };
 
 // Batch norm at inference: y = gamma * (x - mean) / sqrt(variance + eps) + beta with given [C]

@@ -42,12 +42,17 @@ struct BackwardCoefficients {
   double values;  // M
   SetGradients* sets;
   double* g0;  // [R, C]: G0
-  double* q0;  // [R, C]: G1, then Q
+  double* q0;  // [R, C]: G1, then what dgamma is the sum of
   float* p;
   float* q;
   float* t;
+  const float* corrections;
 
-  NORM_DEVICE double Gamma(int64_t channel) const { return gamma ? gamma[channel] : 1.0; }
+  // Of the set norm: gamma r with renorm.
+  NORM_DEVICE double Gamma(int64_t channel) const {
+    const double own = gamma ? gamma[channel] : 1.0;
+    return corrections ? own * corrections[channel] : own;
+  }
 };
 
 __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
@@ -94,8 +99,11 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
       const int64_t pair = block.Pair(tiling, j);
       const SetGradients set = args.sets[block.SetOfPair(tiling, j)];
       const double d = MeanOf(args.moments, pair) - set.mean;
-      args.q0[pair] = set.rho * fma(d, args.g0[pair], args.q0[pair]);
-      const double gamma = args.Gamma(block.Channel(tiling, j));
+      const int64_t channel = block.Channel(tiling, j);
+      const Correction correction = SavedCorrection(args.corrections, channel, tiling.channels);
+      const double g0 = args.g0[pair];
+      args.q0[pair] = fma(correction.d, g0, correction.r * (set.rho * fma(d, g0, args.q0[pair])));
+      const double gamma = args.Gamma(channel);
       args.p[pair] = single ? 0.0f : static_cast<float>(gamma * set.rho);
       args.q[pair] = single ? 0.0f : static_cast<float>(-set.q);
       args.t[pair] = single ? 0.0f : static_cast<float>(-fma(set.q, d, set.p));
@@ -163,6 +171,7 @@ Status Run(const SetNormBackward& args, void* workspace, void* stream) {
   c.p = work.p;
   c.q = work.q;
   c.t = work.t;
+  c.corrections = args.corrections;
   const LaunchConfig config = {"SetGradCoefficients", dim3(sets.grid()), dim3(sets.threads),
                                SharedBytes<SetSums>(sets.threads), stream};
   NORM_RETURN_IF_ERROR(Launch(config, SetGradCoefficientsKernel, sets, c));

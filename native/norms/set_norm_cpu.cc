@@ -14,11 +14,18 @@ double At(const float* values, int64_t index, double otherwise) {
   return values ? static_cast<double>(values[index]) : otherwise;
 }
 
-// mu_R, var_R and rho of one set.
+// mu_R, var_R, sqrt(var_R + eps) and rho of one set.
 struct Set {
   double mean;
   double variance;
+  double stddev;
   double rho;
+
+  Set(double mean_of, double variance_of, double epsilon)
+      : mean(mean_of),
+        variance(variance_of),
+        stddev(std::sqrt(variance_of + epsilon)),
+        rho(1 / stddev) {}
 };
 
 // `mean` and `variance` give those of a pair of the unit. Pairs have equal counts, so means of
@@ -26,8 +33,7 @@ struct Set {
 template <typename Mean, typename Variance>
 Set Merge(const Unit& set, double epsilon, Mean mean, Variance variance) {
   if (set.pairs() == 1) {
-    const double own = variance(set.row, set.channel);
-    return {mean(set.row, set.channel), own, 1 / std::sqrt(own + epsilon)};
+    return {mean(set.row, set.channel), variance(set.row, set.channel), epsilon};
   }
   const double scale = 1.0 / static_cast<double>(set.pairs());
   // Relative to the first mean: a set of equal means has exactly that mean.
@@ -40,18 +46,15 @@ Set Merge(const Unit& set, double epsilon, Mean mean, Variance variance) {
       inner += variance(r, c);
     }
   }
-  Set out;
-  out.mean = first + rest * scale;
+  const double merged = first + rest * scale;
   double between = 0;
   for (int64_t r = set.row; r < set.row + set.rows; ++r) {
     for (int64_t c = set.channel; c < set.channel + set.channels; ++c) {
-      const double d = mean(r, c) - out.mean;
+      const double d = mean(r, c) - merged;
       between += d * d;
     }
   }
-  out.variance = (inner + between) * scale;
-  out.rho = 1 / std::sqrt(out.variance + epsilon);
-  return out;
+  return {merged, (inner + between) * scale, epsilon};
 }
 
 // Calls f(set) for every set of the unit, each as a Unit of its own.
@@ -84,11 +87,15 @@ void SetForward(const SetNormForward& args, const Unit& unit, ForwardStep& step)
     const Set of = Merge(
         set, args.epsilon, [&](int64_t r, int64_t c) { return step.mean[unit.at(r, c)]; },
         [&](int64_t r, int64_t c) { return step.variance[unit.at(r, c)]; });
+    const Correction correction =
+        args.renorm.Correct(set.channel, args.view.channels, of.mean, of.stddev, args.epsilon);
     for (int64_t r = set.row; r < set.row + set.rows; ++r) {
       for (int64_t c = set.channel; c < set.channel + set.channels; ++c) {
         const int64_t pair = unit.at(r, c);
-        const double a = one_value ? 0 : At(args.gamma, c, 1) * of.rho;
-        step.Set(pair, a, At(args.beta, c, 0) + a * (step.mean[pair] - of.mean));
+        const double gamma = At(args.gamma, c, 1);
+        const double a = one_value ? 0 : gamma * (correction.r * of.rho);
+        const double b = At(args.beta, c, 0) + gamma * correction.d;
+        step.Set(pair, a, b + a * (step.mean[pair] - of.mean));
       }
     }
   });
@@ -104,6 +111,8 @@ void SetBackward(const SetNormBackward& args, const Unit& unit, BackwardStep& st
   const auto variance = [&](int64_t r, int64_t c) {
     return static_cast<double>(args.moments.variance[r * channels + c]);
   };
+  // Of the set norm: gamma r with renorm.
+  const auto gamma = [&](int64_t c) { return At(args.gamma, c, 1) * At(args.corrections, c, 1); };
   ForEachSet(args, unit, [&](const Unit& set) {
     const Set of = Merge(set, args.epsilon, mean, variance);
     const double scale = 1.0 / static_cast<double>(args.view.positions * set.pairs());
@@ -112,11 +121,12 @@ void SetBackward(const SetNormBackward& args, const Unit& unit, BackwardStep& st
     for (int64_t r = set.row; r < set.row + set.rows; ++r) {
       for (int64_t c = set.channel; c < set.channel + set.channels; ++c) {
         const int64_t pair = unit.at(r, c);
+        const Correction correction = SavedCorrection(args.corrections, c, channels);
         const double g0 = step.sum_g[pair];
         const double q = of.rho * (step.sum_gx[pair] + (mean(r, c) - of.mean) * g0);
-        sum_p += At(args.gamma, c, 1) * g0;
-        sum_q += At(args.gamma, c, 1) * q;
-        step.dgamma[c - unit.channel] += q;
+        sum_p += gamma(c) * g0;
+        sum_q += gamma(c) * q;
+        step.dgamma[c - unit.channel] += correction.r * q + correction.d * g0;
         step.dbeta[c - unit.channel] += g0;
       }
     }
@@ -124,7 +134,7 @@ void SetBackward(const SetNormBackward& args, const Unit& unit, BackwardStep& st
     const double shift = one_value ? 0 : -of.rho * sum_p * scale;
     for (int64_t r = set.row; r < set.row + set.rows; ++r) {
       for (int64_t c = set.channel; c < set.channel + set.channels; ++c) {
-        const double p = one_value ? 0 : At(args.gamma, c, 1) * of.rho;
+        const double p = one_value ? 0 : gamma(c) * of.rho;
         step.Set(unit.at(r, c), p, slope, shift + slope * (mean(r, c) - of.mean));
       }
     }
@@ -132,13 +142,13 @@ void SetBackward(const SetNormBackward& args, const Unit& unit, BackwardStep& st
 }
 
 // Sets along the rows update the running statistics one after the other.
-void UpdateMoving(const SetNormForward& args) {
+void UpdateRunning(const SetNormForward& args) {
   const int64_t channels = args.view.channels;
   const double count = static_cast<double>(args.view.positions * args.rows_per_set);
   const double scale = args.unbiased ? count / std::max(count - 1, 1.0) : 1;
   for (int64_t c = 0; c < channels; ++c) {
-    double mean = args.moving_mean[c];
-    double variance = args.moving_variance[c];
+    RunningChannel moving(args.moving, c);
+    RunningChannel renorm(args.renorm.running, c);
     if (args.view.positions > 0) {
       Unit set;
       set.rows = args.rows_per_set;
@@ -154,12 +164,13 @@ void UpdateMoving(const SetNormForward& args) {
             [&](int64_t r, int64_t) {
               return static_cast<double>(args.moments.variance[r * channels + c]);
             });
-        mean += args.update_rate * (of.mean - mean);
-        variance += args.update_rate * (of.variance * scale - variance);
+        const double spread = args.renorm.clipping ? of.stddev : of.variance * scale;
+        moving.Follow(of.mean, spread);
+        renorm.Follow(of.mean, spread);
       }
     }
-    args.new_moving_mean[c] = static_cast<float>(mean);
-    args.new_moving_variance[c] = static_cast<float>(variance);
+    moving.Write();
+    renorm.Write();
   }
 }
 
@@ -177,7 +188,10 @@ Status Run(const SetNormForward& args, void* workspace) {
   RunForward(
       args.view, CouplingOf(args), args.x, args.moments, args.y,
       [&args](const Unit& unit, ForwardStep& step) { SetForward(args, unit, step); }, workspace);
-  if (args.new_moving_mean) UpdateMoving(args);
+  if (args.view.size() == 0 && args.renorm.clipping) {
+    std::fill_n(args.renorm.corrections, 2 * args.view.channels, 0.0f);
+  }
+  if (args.tracks()) UpdateRunning(args);
   return Ok();
 }
 

@@ -3,7 +3,8 @@
 
 #include <cmath>
 
-#include "norms/mix.h"
+#include "core/host_device.h"
+#include "norms/statistic.h"
 
 namespace tfjs_norm {
 namespace switchable {
@@ -14,17 +15,17 @@ struct Triple {
   double layer;
   double batch;
 
-  NORM_MIX double Dot(const Triple& other) const {
+  NORM_HOST_DEVICE double Dot(const Triple& other) const {
     return instance * other.instance + layer * other.layer + batch * other.batch;
   }
-  NORM_MIX void Merge(const Triple& other) {
+  NORM_HOST_DEVICE void Merge(const Triple& other) {
     instance += other.instance;
     layer += other.layer;
     batch += other.batch;
   }
 };
 
-NORM_MIX Triple Softmax(const float* logits, bool use_batch) {
+NORM_HOST_DEVICE Triple Softmax(const float* logits, bool use_batch) {
   const double a = logits[0];
   const double b = logits[1];
   const double c = use_batch ? static_cast<double>(logits[2]) : a;
@@ -39,7 +40,8 @@ NORM_MIX Triple Softmax(const float* logits, bool use_batch) {
 }
 
 // The gradient of the logits from that of their softmax; batch is dropped where there is none.
-NORM_MIX void SoftmaxGradient(const Triple& w, const Triple& dw, bool use_batch, float* dlogits) {
+NORM_HOST_DEVICE void SoftmaxGradient(const Triple& w, const Triple& dw, bool use_batch,
+                                      float* dlogits) {
   // Relative to one of the three: equal gradients give exactly 0.
   const double base = dw.instance;
   const Triple d = {0.0, dw.layer - base, use_batch ? dw.batch - base : 0.0};
@@ -54,7 +56,8 @@ struct Weights {
   Triple variance;
 };
 
-NORM_MIX Weights WeightsOf(const float* mean_logits, const float* variance_logits, bool use_batch) {
+NORM_HOST_DEVICE Weights WeightsOf(const float* mean_logits, const float* variance_logits,
+                                   bool use_batch) {
   return {Softmax(mean_logits, use_batch), Softmax(variance_logits, use_batch)};
 }
 
@@ -65,8 +68,8 @@ struct Pair {
   double d;
   double rho;
 
-  NORM_MIX Pair(const Weights& weights, const Statistic& own, const Statistic& layer,
-                const Statistic& batch, bool use_batch, double epsilon)
+  NORM_HOST_DEVICE Pair(const Weights& weights, const Statistic& own, const Statistic& layer,
+                        const Statistic& batch, bool use_batch, double epsilon)
       : below{0.0, own.mean - layer.mean, use_batch ? own.mean - batch.mean : 0.0},
         variance{own.variance, layer.variance, use_batch ? batch.variance : 0.0},
         d(weights.mean.Dot(below)),
@@ -79,7 +82,7 @@ struct PairGradient {
   double mu;  // dmu
   double v;   // dV
 
-  NORM_MIX PairGradient(const Pair& pair, double gamma, double g0, double g1)
+  NORM_HOST_DEVICE PairGradient(const Pair& pair, double gamma, double g0, double g1)
       : q(pair.rho * (g1 + pair.d * g0)),
         mu(-gamma * pair.rho * g0),
         v(-0.5 * pair.rho * pair.rho * gamma * q) {}
@@ -95,9 +98,9 @@ struct SetGradient {
 struct Slopes {
   double p, q, t;
 
-  NORM_MIX Slopes(const Weights& w, const Pair& pair, const SetGradient& own,
-                  const SetGradient& layer, const SetGradient& batch, double gamma, double factor,
-                  double positions, double g0) {
+  NORM_HOST_DEVICE Slopes(const Weights& w, const Pair& pair, const SetGradient& own,
+                          const SetGradient& layer, const SetGradient& batch, double gamma,
+                          double factor, double positions, double g0) {
     p = gamma * pair.rho;
     q = 2.0 * factor / positions *
         (w.variance.instance * own.v + w.variance.layer * layer.v + w.variance.batch * batch.v);

@@ -136,11 +136,7 @@ void Shape(int64_t n, int64_t s, int64_t c, const Buffers& b) {
     f.y = b.y;
     f.moments = Moments::From(b.moments, view.pairs());
     if (channels_per_set == 1 && view.rows == rows_per_set) {
-      f.moving_mean = b.mean;
-      f.moving_variance = b.variance;
-      f.new_moving_mean = b.new_mean;
-      f.new_moving_variance = b.new_variance;
-      f.update_rate = 0.01;
+      f.moving = {b.mean, b.variance, b.new_mean, b.new_variance, 0.01};
     }
     SetNormBackward g;
     g.view = view;

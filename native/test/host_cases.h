@@ -175,11 +175,8 @@ struct SetRun {
     forward.y = y.data();
     forward.moments = backward.moments = Moments::From(moments.data(), c.view.pairs());
     if (c.moving) {
-      forward.moving_mean = old_mean.data();
-      forward.moving_variance = old_variance.data();
-      forward.new_moving_mean = new_mean.data();
-      forward.new_moving_variance = new_variance.data();
-      forward.update_rate = 0.1;
+      forward.moving = {old_mean.data(), old_variance.data(), new_mean.data(), new_variance.data(),
+                        0.1};
       forward.unbiased = c.unbiased;
     }
     backward.dy = dy.data();

@@ -23,7 +23,7 @@ void CheckSet(const SetCase& c) {
   ExpectNear(variance, forward.variance, name + " variance");
   if (c.moving) {
     ExpectNear(run.new_mean, forward.moving_mean, name + " moving mean");
-    ExpectNear(run.new_variance, forward.moving_variance, name + " moving variance");
+    ExpectNear(run.new_variance, forward.moving_spread, name + " moving variance");
   }
   const reference::Backward backward = reference::Run(run.backward);
   ExpectNear(run.dx, backward.dx, name + " dx");

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "test/kernel_attentive_cases.h"
+#include "test/kernel_global_response_cases.h"
 #include "test/kernel_row_cases.h"
 #include "test/kernel_set_cases.h"
 #include "test/kernel_switchable_cases.h"
@@ -43,6 +44,12 @@ std::vector<SetCase> AwkwardSets(bool quick) {
       // Batch norm: channels last joins the samples into one row.
       add(last ? MakeView(1, n * s, channels, true) : MakeView(n, s, channels, false), last ? 1 : n,
           1, data, true);
+      SetCase renorm = cases.back();
+      for (const bool clipped : {true, false}) {
+        renorm.renorm = true;
+        renorm.clipped = clipped;
+        cases.push_back(renorm);
+      }
     };
     for (const Data data : {Data::kNormal, Data::kOffset, Data::kConstant}) {
       batch(4, 35, 12, data);
@@ -86,6 +93,8 @@ SetCase RandomSet(Random& random) {
   c.beta = random.Bool();
   c.moving = channels_per_set == 1 && random.Bool();
   c.unbiased = random.Bool();
+  c.renorm = channels_per_set == 1 && rows_per_set == c.view.rows && random.Bool();
+  c.clipped = random.Bool();
   c.shift = random.OneOf({0, 0, 0, 1, 2});
   return c;
 }
@@ -164,6 +173,9 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   for (const AttentiveCase& c : AwkwardAttentive(options.quick)) {
     CheckAttentiveNorm(results, device, c, random);
   }
+  for (const GlobalResponseCase& c : AwkwardGlobalResponse(options.quick)) {
+    CheckGlobalResponseNorm(results, device, c, random);
+  }
   const int count = options.quick ? 15 : 120;
   for (int i = 0; i < count; ++i) {
     const SetCase c = RandomSet(random);
@@ -172,6 +184,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckRowNorm(results, device, RandomRow(random), random);
     CheckSwitchableNorm(results, device, RandomSwitchable(random), random);
     CheckAttentiveNorm(results, device, RandomAttentive(random), random);
+    CheckGlobalResponseNorm(results, device, RandomGlobalResponse(random), random);
   }
 }
 

@@ -15,17 +15,19 @@ struct SetCase {
   bool beta = true;
   bool moving = false;
   bool unbiased = false;
+  bool renorm = false;  // of sets that are whole channels
+  bool clipped = true;
   int shift = 0;  // of x, y, dy and dx from a 256-byte boundary, in floats
 
   std::string Name() const {
-    char text[200];
+    char text[240];
     std::snprintf(text, sizeof text,
                   "[%lld, %lld, %lld] channels %s, sets %lld x %lld, data %d, gamma %d, beta %d, "
-                  "moving %d, shift %d",
+                  "moving %d, renorm %d, clipped %d, shift %d",
                   static_cast<long long>(view.rows), static_cast<long long>(view.positions),
                   static_cast<long long>(view.channels), view.channels_last ? "last" : "first",
                   static_cast<long long>(rows_per_set), static_cast<long long>(channels_per_set),
-                  static_cast<int>(data), gamma, beta, moving, shift);
+                  static_cast<int>(data), gamma, beta, moving, renorm, clipped, shift);
     return text;
   }
 };
@@ -37,15 +39,19 @@ inline void CheckSetNorm(Results& results, Device device, const SetCase& c, Rand
   const Floats dy = random.Normal(view.size(), 0.1, 1);
   const Floats gamma = random.Normal(view.channels, 1, 0.5);
   const Floats beta = random.Normal(view.channels, 0, 0.5);
-  const Floats mean = random.Normal(view.channels, 0, 1);
+  const Floats mean = random.Normal(view.channels, c.data == Data::kNormal ? 0 : 1e4, 1);
   const Floats variance = random.Positive(view.channels);
+  const Floats renorm_mean = random.Normal(view.channels, c.data == Data::kNormal ? 0 : 1e4, 1);
+  Floats renorm_stddev = random.Positive(view.channels);
+  renorm_stddev[0] = 0;
+  const Floats clipping = c.clipped ? Floats{1.5f, 0.75f, 0.5f} : Floats{INFINITY, 0, INFINITY};
+  const std::string op = c.renorm ? "BatchRenorm" : "SetNorm";
 
   SetNormForward forward;
   forward.view = view;
   forward.rows_per_set = c.rows_per_set;
   forward.channels_per_set = c.channels_per_set;
   forward.epsilon = c.epsilon;
-  forward.update_rate = 0.125;
   forward.unbiased = c.unbiased;
   SetNormBackward backward;
   backward.view = view;
@@ -62,31 +68,42 @@ inline void CheckSetNorm(Results& results, Device device, const SetCase& c, Rand
     args.beta = memory.PutIf(c.beta, beta);
     float* moments = memory.Poisoned(3 * view.pairs());
     args.moments = Moments::From(moments, view.pairs());
-    if (c.moving) {
-      args.moving_mean = memory.Put(mean);
-      args.moving_variance = memory.Put(variance);
-      args.new_moving_mean = memory.Poisoned(view.channels);
-      args.new_moving_variance = memory.Poisoned(view.channels);
+    const auto running = [&](const Floats& mean_of, const Floats& spread_of, double rate) {
+      return Running{memory.Put(mean_of), memory.Put(spread_of), memory.Poisoned(view.channels),
+                     memory.Poisoned(view.channels), rate};
+    };
+    if (c.moving) args.moving = running(mean, variance, 0.125);
+    if (c.renorm) {
+      args.renorm = {running(renorm_mean, renorm_stddev, 0.25), memory.Put(clipping),
+                     memory.Poisoned(2 * view.channels)};
     }
     results.Succeeded(RunOn(device, args, memory));
-    return std::vector<Floats>{memory.Get(args.y, view.size()),
-                               memory.Get(moments, 3 * view.pairs()),
-                               memory.Get(args.new_moving_mean, view.channels),
-                               memory.Get(args.new_moving_variance, view.channels)};
+    std::vector<Floats> outputs = {memory.Get(args.y, view.size()),
+                                   memory.Get(moments, 3 * view.pairs())};
+    for (const Running& running_of : {args.moving, args.renorm.running}) {
+      outputs.push_back(memory.Get(running_of.new_mean, view.channels));
+      outputs.push_back(memory.Get(running_of.new_spread, view.channels));
+    }
+    outputs.push_back(memory.Get(args.renorm.corrections, 2 * view.channels));
+    return outputs;
   };
-  const std::vector<Floats> got = RunTwice(results, "SetNorm", run_forward);
+  const std::vector<Floats> got = RunTwice(results, op, run_forward);
   forward.x = x.data();
   forward.gamma = c.gamma ? gamma.data() : nullptr;
   forward.beta = c.beta ? beta.data() : nullptr;
   Floats ignored(view.channels);
   if (c.moving) {
-    forward.moving_mean = mean.data();
-    forward.moving_variance = variance.data();
-    forward.new_moving_mean = ignored.data();
+    forward.moving = {mean.data(), variance.data(), ignored.data(), ignored.data(), 0.125};
+  }
+  if (c.renorm) {
+    forward.renorm = {
+        {renorm_mean.data(), renorm_stddev.data(), ignored.data(), ignored.data(), 0.25},
+        clipping.data(),
+        ignored.data()};
   }
   const reference::SetForward want = reference::Run(forward);
   const int64_t pairs = view.pairs();
-  results.Close("SetNorm", "y", got[0], want.y);
+  results.Close(op, "y", got[0], want.y);
   Floats pair_mean_error(pairs);
   for (int64_t i = 0; i < pairs; ++i) {
     // In standard deviations: the pair hi + lo is what keeps y exact at a large mean.
@@ -94,15 +111,19 @@ inline void CheckSetNorm(Results& results, Device device, const SetCase& c, Rand
     pair_mean_error[i] =
         static_cast<float>((saved - want.mean[i]) / std::sqrt(want.variance[i] + c.epsilon));
   }
-  results.Close("SetNorm", "mean", pair_mean_error, reference::Values(pairs, 0.0));
-  results.Close("SetNorm", "variance", Floats(got[1].begin() + 2 * pairs, got[1].end()),
-                want.variance);
+  results.Close(op, "mean", pair_mean_error, reference::Values(pairs, 0.0));
+  results.Close(op, "variance", Floats(got[1].begin() + 2 * pairs, got[1].end()), want.variance);
   if (c.moving) {
-    results.Close("SetNorm", "moving_mean", got[2], want.moving_mean);
-    results.Close("SetNorm", "moving_variance", got[3], want.moving_variance);
+    results.Close(op, "moving_mean", got[2], want.moving_mean);
+    results.Close(op, "moving_spread", got[3], want.moving_spread);
+  }
+  if (c.renorm) {
+    results.Close(op, "renorm_mean", got[4], want.renorm_mean);
+    results.Close(op, "renorm_stddev", got[5], want.renorm_spread);
+    results.Close(op, "corrections", got[6], want.corrections);
   }
   const int64_t values = view.positions * c.rows_per_set * c.channels_per_set;
-  if (view.size() && (values == 1 || c.data == Data::kConstant)) {
+  if (view.size() && !c.renorm && (values == 1 || c.data == Data::kConstant)) {
     bool exact = true;
     for (int64_t r = 0; r < view.rows; ++r) {
       for (int64_t s = 0; s < view.positions; ++s) {
@@ -111,7 +132,7 @@ inline void CheckSetNorm(Results& results, Device device, const SetCase& c, Rand
         }
       }
     }
-    results.That(exact, "SetNorm y exactly beta");
+    results.That(exact, op + " y exactly beta");
   }
 
   const auto run_backward = [&] {
@@ -124,13 +145,15 @@ inline void CheckSetNorm(Results& results, Device device, const SetCase& c, Rand
     args.moments = Moments::From(memory.Put(got[1]), pairs);
     args.dgamma = c.gamma ? memory.Poisoned(view.channels) : nullptr;
     args.dbeta = c.beta ? memory.Poisoned(view.channels) : nullptr;
+    args.corrections = memory.PutIf(c.renorm, got[6]);
     results.Succeeded(RunOn(device, args, memory));
     return std::vector<Floats>{memory.Get(args.dx, view.size()),
                                memory.Get(args.dgamma, view.channels),
                                memory.Get(args.dbeta, view.channels)};
   };
-  const std::vector<Floats> gradients = RunTwice(results, "SetNormGrad", run_backward);
+  const std::vector<Floats> gradients = RunTwice(results, op + "Grad", run_backward);
   backward.x = x.data();
+  backward.corrections = c.renorm ? got[6].data() : nullptr;
   backward.dy = dy.data();
   backward.gamma = forward.gamma;
   const reference::Backward want_gradients = reference::Run(backward);
@@ -138,14 +161,16 @@ inline void CheckSetNorm(Results& results, Device device, const SetCase& c, Rand
   reference::ForEachSet(backward, [&](const reference::Statistic& set, int64_t, int64_t) {
     rho = std::max(rho, 1 / std::sqrt(set.variance + c.epsilon));
   });
-  results.Close("SetNormGrad", "dx", gradients[0], want_gradients.dx,
-                rho * LargestProduct(dy, backward.gamma, view.channels));
-  if (c.gamma) results.Close("SetNormGrad", "dgamma", gradients[1], want_gradients.dgamma);
-  if (c.beta) results.Close("SetNormGrad", "dbeta", gradients[2], want_gradients.dbeta);
+  results.Close(
+      op + "Grad", "dx", gradients[0], want_gradients.dx,
+      rho * (c.renorm ? *std::max_element(got[6].begin(), got[6].begin() + view.channels) : 1) *
+          LargestProduct(dy, backward.gamma, view.channels));
+  if (c.gamma) results.Close(op + "Grad", "dgamma", gradients[1], want_gradients.dgamma);
+  if (c.beta) results.Close(op + "Grad", "dbeta", gradients[2], want_gradients.dbeta);
   if (values == 1) {
     const bool zero =
         std::all_of(gradients[0].begin(), gradients[0].end(), [](float v) { return v == 0; });
-    results.That(zero, "SetNormGrad dx exactly 0");
+    results.That(zero, op + "Grad dx exactly 0");
   }
 
   if (view.size() == 0 || c.shift) return;
@@ -156,8 +181,8 @@ inline void CheckSetNorm(Results& results, Device device, const SetCase& c, Rand
   broken[reference::Offset(view, row, view.positions / 2, channel)] = NAN;
   Memory memory(device);
   SetNormForward args = forward;
-  args.moving_mean = args.new_moving_mean = nullptr;
-  args.moving_variance = nullptr;
+  args.moving = {};
+  args.renorm = {};
   args.x = memory.Put(broken);
   args.y = memory.Poisoned(view.size());
   args.gamma = memory.PutIf(c.gamma, gamma);

@@ -2,6 +2,7 @@
 // the native tests. Everything is recomputed from the inputs; saved statistics are not read.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -16,8 +17,10 @@ using Values = std::vector<double>;
 
 struct SetForward {
   Values y;
-  Values mean, variance;                // [R, C]: of a pair's own positions, not of its set
-  Values moving_mean, moving_variance;  // [C], empty unless asked for
+  Values mean, variance;  // [R, C]: of a pair's own positions, not of its set
+  // [C], empty unless asked for; of moving and of renorm.running
+  Values moving_mean, moving_spread, renorm_mean, renorm_spread;
+  Values corrections;  // [2, C]
 };
 
 struct RowForward {
@@ -103,23 +106,42 @@ inline SetForward Run(const SetNormForward& args) {
       out.variance.push_back(pair.variance);
     }
   }
-  if (args.new_moving_mean) {
-    out.moving_mean.assign(args.moving_mean, args.moving_mean + view.channels);
-    out.moving_variance.assign(args.moving_variance, args.moving_variance + view.channels);
-  }
+  const int64_t channels = view.channels;
+  const auto start = [&](const Running& running, Values* mean, Values* spread) {
+    if (!running.wanted()) return;
+    mean->assign(running.mean, running.mean + channels);
+    spread->assign(running.spread, running.spread + channels);
+  };
+  start(args.moving, &out.moving_mean, &out.moving_spread);
+  start(args.renorm.running, &out.renorm_mean, &out.renorm_spread);
+  const float* clipping = args.renorm.clipping;
+  if (clipping) out.corrections.assign(2 * channels, 0);
   ForEachSet(args, [&](const Statistic& set, int64_t first_row, int64_t first_channel) {
-    const double rho = 1 / std::sqrt(set.variance + args.epsilon);
-    ForEachOfSet(args, first_row, first_channel, [&](int64_t i, int64_t, int64_t c) {
-      out.y[i] = At(args.gamma, c, 1) * rho * (args.x[i] - set.mean) + At(args.beta, c, 0);
-    });
-    if (args.new_moving_mean && set.count > 0) {
-      const double unbiased = set.count / (set.count > 1 ? set.count - 1 : 1);
-      const double variance = set.variance * (args.unbiased ? unbiased : 1);
-      double& mean_state = out.moving_mean[first_channel];
-      double& variance_state = out.moving_variance[first_channel];
-      mean_state += args.update_rate * (set.mean - mean_state);
-      variance_state += args.update_rate * (variance - variance_state);
+    const double stddev = std::sqrt(set.variance + args.epsilon);
+    double r = 1;
+    double d = 0;
+    if (clipping && set.count > 0) {
+      const double scale =
+          std::max<double>(args.renorm.running.spread[first_channel], std::sqrt(args.epsilon));
+      r = std::min<double>(std::max<double>(stddev / scale, clipping[1]), clipping[0]);
+      d = (set.mean - args.renorm.running.mean[first_channel]) / scale;
+      d = std::min<double>(std::max<double>(d, -clipping[2]), clipping[2]);
+      out.corrections[first_channel] = r;
+      out.corrections[channels + first_channel] = d;
     }
+    ForEachOfSet(args, first_row, first_channel, [&](int64_t i, int64_t, int64_t c) {
+      const double corrected = r * (args.x[i] - set.mean) / stddev + d;
+      out.y[i] = At(args.gamma, c, 1) * corrected + At(args.beta, c, 0);
+    });
+    const double unbiased = set.count / (set.count > 1 ? set.count - 1 : 1);
+    const double spread = clipping ? stddev : set.variance * (args.unbiased ? unbiased : 1);
+    const auto follow = [&](const Running& running, Values& mean_of, Values& spread_of) {
+      if (!running.wanted() || set.count == 0) return;
+      mean_of[first_channel] += running.update_rate * (set.mean - mean_of[first_channel]);
+      spread_of[first_channel] += running.update_rate * (spread - spread_of[first_channel]);
+    };
+    follow(args.moving, out.moving_mean, out.moving_spread);
+    follow(args.renorm.running, out.renorm_mean, out.renorm_spread);
   });
   return out;
 }
@@ -129,21 +151,23 @@ inline Backward Run(const SetNormBackward& args) {
   out.dx.resize(args.view.size());
   out.dgamma.assign(args.view.channels, 0);
   out.dbeta.assign(args.view.channels, 0);
+  const auto r = [&](int64_t c) { return At(args.corrections, c, 1); };
+  const auto d = [&](int64_t c) { return At(args.corrections, args.view.channels + c, 0); };
   ForEachSet(args, [&](const Statistic& set, int64_t first_row, int64_t first_channel) {
     const double rho = 1 / std::sqrt(set.variance + args.epsilon);
     double sum_g = 0;
     double sum_gx = 0;
+    const auto gh = [&](int64_t i, int64_t c) { return At(args.gamma, c, 1) * r(c) * args.dy[i]; };
     ForEachOfSet(args, first_row, first_channel, [&](int64_t i, int64_t, int64_t c) {
       const double xhat = rho * (args.x[i] - set.mean);
-      sum_g += At(args.gamma, c, 1) * args.dy[i];
-      sum_gx += At(args.gamma, c, 1) * args.dy[i] * xhat;
-      out.dgamma[c] += args.dy[i] * xhat;
+      sum_g += gh(i, c);
+      sum_gx += gh(i, c) * xhat;
+      out.dgamma[c] += args.dy[i] * (r(c) * xhat + d(c));
       out.dbeta[c] += args.dy[i];
     });
     ForEachOfSet(args, first_row, first_channel, [&](int64_t i, int64_t, int64_t c) {
       const double xhat = rho * (args.x[i] - set.mean);
-      out.dx[i] =
-          rho * (At(args.gamma, c, 1) * args.dy[i] - sum_g / set.count - xhat * sum_gx / set.count);
+      out.dx[i] = rho * (gh(i, c) - sum_g / set.count - xhat * sum_gx / set.count);
     });
   });
   return out;

@@ -130,6 +130,7 @@ void CheckAttributes() {
       {"begin_axis", {4, -5, 2147483648.0, -1e300, 0.5, kNaN}},
       {"groups", {0, -2, 1.5, kNaN, 7, 4, 2147483648.0}},
       {"update_rate", {-0.1, 1.1, kNaN, kInfinity}},
+      {"renorm_update_rate", {-0.1, 1.1, kNaN, kInfinity}},
       {"virtual_batch_size", {-1, 3, 5, 1.5, 2147483648.0}},
       {"partial", {-1, 7, 100, 0.5}},
       {"scale", {2, -1, 0.5, kNaN}},

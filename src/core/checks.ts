@@ -89,6 +89,42 @@ export function checkVirtualBatchSize(fail: Fail, size: unknown): number {
   return size;
 }
 
+/** Bounds of the corrections of batch renormalization; a missing one does not bound. */
+export interface RenormClipping {
+  /** The largest r. Default infinity. */
+  rmax?: number;
+  /** The least r. Default 0. */
+  rmin?: number;
+  /** The largest |d|. Default infinity. */
+  dmax?: number;
+}
+
+const CLIPPING = ['rmax', 'rmin', 'dmax'] as const;
+
+/** A frozen copy with the bounds that are given; `null` where none are. */
+export function checkRenormClipping(fail: Fail, value: unknown): RenormClipping | null {
+  if (value === undefined || value === null) return null;
+  const wrong = (expected: string) => fail('renormClipping', expected, value);
+  const keys = CLIPPING.join(', ');
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    return wrong(`must be an object with bounds of ${keys}`);
+  }
+  const bounds: RenormClipping = {};
+  for (const [name, bound] of Object.entries(value)) {
+    const key = CLIPPING.find((known) => known === name);
+    if (!key) return wrong(`must have no other bounds than ${keys}`);
+    if (bound === undefined || bound === null) continue;
+    if (typeof bound !== 'number' || !(bound >= 0)) {
+      return wrong(`must have a ${key} that is a number and not negative`);
+    }
+    bounds[key] = bound;
+  }
+  if ((bounds.rmin ?? 0) > (bounds.rmax ?? Infinity)) {
+    return wrong('must not have an rmin above its rmax');
+  }
+  return Object.freeze(bounds);
+}
+
 /** `undefined` and `null` mean all columns, 1. */
 export function checkPartial(fail: Fail, partial: unknown): number {
   if (partial === undefined || partial === null) return 1;

@@ -48,7 +48,14 @@ const REPLACEMENTS: Record<string, Replacement> = {
     stock: tf.layers.batchNormalization({ name: 'stock' }).constructor,
     native: BatchNormalization,
     // Models from Python name the axis as a list of one.
-    fields: ({ axis }) => ({ axis: single(axis), unbiased: false, virtualBatchSize: null }),
+    fields: ({ axis }) => ({
+      axis: single(axis),
+      unbiased: false,
+      virtualBatchSize: null,
+      renorm: false,
+      clipping: null,
+      renormMomentum: 0.99,
+    }),
     refuse: ({ axis, epsilon, momentum }) => {
       if (Array.isArray(single(axis))) {
         return `its axes ${JSON.stringify(axis)} are several, of which tfjs uses the first only`;

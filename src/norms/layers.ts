@@ -1,6 +1,10 @@
 /** The members of `norm.layers`: the layer classes, and a function that makes each, as in `tf.layers`. */
 import { AttentiveNormalization, type AttentiveNormalizationArgs } from './attentiveNormalization';
 import { BatchNormalization, type BatchNormalizationArgs } from './batchNormalization';
+import {
+  GlobalResponseNormalization,
+  type GlobalResponseNormalizationArgs,
+} from './globalResponseNormalization';
 import { GroupNormalization, type GroupNormalizationArgs } from './groupNormalization';
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
 import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
@@ -13,6 +17,7 @@ import {
 export {
   AttentiveNormalization,
   BatchNormalization,
+  GlobalResponseNormalization,
   GroupNormalization,
   InstanceNormalization,
   LayerNormalization,
@@ -28,6 +33,13 @@ export function attentiveNormalization(args?: AttentiveNormalizationArgs): Atten
 /** A {@link BatchNormalization} layer. */
 export function batchNormalization(args?: BatchNormalizationArgs): BatchNormalization {
   return new BatchNormalization(args);
+}
+
+/** A {@link GlobalResponseNormalization} layer. */
+export function globalResponseNormalization(
+  args?: GlobalResponseNormalizationArgs,
+): GlobalResponseNormalization {
+  return new GlobalResponseNormalization(args);
 }
 
 /** A {@link GroupNormalization} layer. */

@@ -2,6 +2,8 @@
 export { attentiveNorm } from './attentiveNorm';
 export { batchNorm } from './batchNorm';
 export { batchNormInference } from './batchNormInference';
+export { batchRenorm } from './batchRenorm';
+export { globalResponseNorm } from './globalResponseNorm';
 export { groupNorm } from './groupNorm';
 export { instanceNorm } from './instanceNorm';
 export { layerNorm } from './layerNorm';

@@ -49,6 +49,10 @@ export interface Normalizer {
   /** Default presence of gamma and beta in the layer. */
   scale: boolean;
   center: boolean;
+  /** Where gamma starts; 1 unless given. */
+  scaleStart?: number;
+  /** Of the data that a model with the layer is trained on; mean 3, deviation 2 unless given. */
+  trainingData?: { mean: number; deviation: number };
   op(x: Tensor, parameters: { gamma?: Tensor; beta?: Tensor }, options: Options): Tensor;
   partition(shape: readonly number[], options: Options): Partition;
   reference(
@@ -56,10 +60,15 @@ export interface Normalizer {
     partition: Partition,
     parameters: Parameters,
     options: Options & { epsilon: number },
-  ): { y: Float64Array; gradients(dy: Float64Array): Gradients };
+  ): {
+    y: Float64Array;
+    gradients(dy: Float64Array): Gradients;
+    /** Options with which the reference holds what its gradients take as constants. */
+    held?: object;
+  };
   layer: LayerTable;
-  /** Whether y(a x + b) = y(x): both, or the scale only. */
-  invariance: 'shift and scale' | 'scale';
+  /** Whether y(a x + b) = y(x): both, or the scale only; or y(a x) - y(0) = a (y(x) - y(0)); or nothing of these. */
+  invariance: 'shift and scale' | 'scale' | 'proportional' | 'none';
   /** Whether a sample's result depends on no other sample. */
   independentSamples: boolean;
   /** Calls that must throw, with what the message must say. */

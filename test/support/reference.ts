@@ -6,6 +6,7 @@
  *
  * RMS norm has mu = 0 and the mean square for var.
  */
+import type { RenormClipping } from '../../src';
 import { type Array64, forEachIndex, normalizeAxis, sizeOf } from './arrays';
 
 export interface Partition {
@@ -32,6 +33,7 @@ export interface Options {
   unbiasedSqueezeVariance?: boolean;
   attentionNorm?: 'none' | 'batch' | 'layer';
   attentionActivation?: 'hardSigmoid' | 'sigmoid' | 'softmax';
+  renormClipping?: RenormClipping;
 }
 
 export interface Parameters {

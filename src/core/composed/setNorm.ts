@@ -63,15 +63,46 @@ function broadcast(parameter: Tensor, { shape, parameterAxes }: SetView): Tensor
   );
 }
 
-export interface SetForward {
-  y: Tensor;
+export interface Standardized {
+  /** (x - mean) / sqrt(variance + epsilon), in the shape of the view. */
+  xhat: Tensor;
   moments: Tensor;
-  /** Of each set, with its axes reduced to extent 1. */
+  /** Of each set, with its axes reduced to extent 1; hi + lo is the mean, which a float32 may not hold. */
   mean: Tensor;
+  hi: Tensor;
+  lo: Tensor;
   variance: Tensor;
 }
 
-/** y and the statistics. gamma and beta are empty where there are none. */
+export function standardize(x: Tensor, view: SetView, epsilon: number): Standardized {
+  const { centred, hi, lo } = centre(tf.reshape(x, view.shape), view.setAxes);
+  const { meanSquare: variance, rho } = rootMeanSquare(centred, view.setAxes, epsilon);
+  return {
+    xhat: tf.mul(centred, rho),
+    moments: pairMoments([hi, lo, variance], view),
+    mean: tf.add(hi, lo),
+    hi,
+    lo,
+    variance,
+  };
+}
+
+/** gamma * xhat + beta, each null where there is none. */
+export function affine(
+  xhat: Tensor,
+  gamma: Tensor | null,
+  beta: Tensor | null,
+  view: SetView,
+): Tensor {
+  const scaled = gamma ? tf.mul(xhat, broadcast(gamma, view)) : xhat;
+  return beta ? tf.add(scaled, broadcast(beta, view)) : scaled;
+}
+
+export interface SetForward extends Omit<Standardized, 'xhat'> {
+  y: Tensor;
+}
+
+/** y and the statistics. gamma and beta are null where there are none. */
 export function setNorm(
   x: Tensor,
   gamma: Tensor | null,
@@ -79,17 +110,8 @@ export function setNorm(
   view: SetView,
   epsilon: number,
 ): SetForward {
-  const { centred, hi, lo } = centre(tf.reshape(x, view.shape), view.setAxes);
-  const { meanSquare: variance, rho } = rootMeanSquare(centred, view.setAxes, epsilon);
-  let y = tf.mul(centred, rho);
-  if (gamma) y = tf.mul(y, broadcast(gamma, view));
-  if (beta) y = tf.add(y, broadcast(beta, view));
-  return {
-    y: tf.reshape(y, x.shape),
-    moments: pairMoments([hi, lo, variance], view),
-    mean: tf.add(hi, lo),
-    variance,
-  };
+  const { xhat, ...statistics } = standardize(x, view, epsilon);
+  return { y: tf.reshape(affine(xhat, gamma, beta, view), x.shape), ...statistics };
 }
 
 /** The statistics of each set for each of its (row, channel) pairs, as the native kernels lay them out. */

@@ -31,8 +31,9 @@ export function describeGradients(normalizer: Normalizer): void {
     test.each(small.map((c) => [title(c), c] as const))('of the reference %s', (_, c) => {
       const p = prepare(normalizer, c);
       const partition = normalizer.partition(c.shape, p.options);
+      const options = { ...p.options, ...p.reference.held };
       const loss = (x: Float64Array, parameters: Parameters) =>
-        dot(p.dy.data, normalizer.reference(x, partition, parameters, p.options).y);
+        dot(p.dy.data, normalizer.reference(x, partition, parameters, options).y);
       const want = p.reference.gradients(p.dy.data);
 
       const along = (values: Float64Array, direction: Float64Array, step: number) =>

@@ -3,27 +3,36 @@ import { hasSeparateSamples, type Normalizer, title } from '../describeNormalize
 import { expectClose } from '../expectClose';
 import { prepare, tensorsOf } from '../prepared';
 
+const FORMULA = {
+  'shift and scale': 'y(3 x + 5) = y(x)',
+  scale: 'y(3 x) = y(x)',
+  proportional: 'y(3 x) - y(0) = 3 (y(x) - y(0))',
+};
+
 /** What the maths says of transformed inputs. */
 export function describeInvariance(normalizer: Normalizer): void {
   const cases = normalizer.cases.filter(
     (c) => !c.options?.virtualBatchSize && !c.shape.includes(0),
   );
-  const shifts = normalizer.invariance === 'shift and scale';
   // Large enough against epsilon, which is what breaks the invariance.
   const wide = { mean: 4, deviation: 40 };
 
   describe('invariance', () => {
-    const formula = shifts ? 'y(3 x + 5) = y(x)' : 'y(3 x) = y(x)';
-    test.each(cases.map((c) => [title(c), c] as const))(`${formula} %s`, (_, c) => {
-      const p = prepare(normalizer, { ...c, ...wide });
-      const options = { ...p.options, epsilon: 1e-6 };
-      tf.tidy(() => {
-        const { x, gamma, beta } = tensorsOf(p);
-        const y = normalizer.op(x, { gamma, beta }, options);
-        const moved = normalizer.op(x.mul(3).add(shifts ? 5 : 0), { gamma, beta }, options);
-        expectClose('y of the transformed input', moved, y, { scaled: 1e-4 });
+    const { invariance } = normalizer;
+    if (invariance !== 'none')
+      test.each(cases.map((c) => [title(c), c] as const))(`${FORMULA[invariance]} %s`, (_, c) => {
+        const p = prepare(normalizer, { ...c, ...wide });
+        const options = { ...p.options, epsilon: 1e-6 };
+        tf.tidy(() => {
+          const { x, gamma, beta } = tensorsOf(p);
+          const y = normalizer.op(x, { gamma, beta }, options);
+          const shift = invariance === 'shift and scale' ? 5 : 0;
+          const moved = normalizer.op(x.mul(3).add(shift), { gamma, beta }, options);
+          const origin = normalizer.op(tf.zerosLike(x), { gamma, beta }, options);
+          const want = invariance === 'proportional' ? y.sub(origin).mul(3).add(origin) : y;
+          expectClose('y of the transformed input', moved, want, { scaled: 1e-4 });
+        });
       });
-    });
 
     test.each(cases.filter(hasSeparateSamples).map((c) => [title(c), c] as const))(
       'permuted samples give permuted results %s',

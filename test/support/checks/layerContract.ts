@@ -15,6 +15,7 @@ export function describeLayerContract({
   partition,
   scale,
   center,
+  scaleStart = 1,
 }: Normalizer): void {
   const { shape } = cases[0]!;
   const { usable } = table;
@@ -106,11 +107,11 @@ export function describeLayerContract({
       disposeLayer(layer);
     });
 
-    test('parameters start as 1 and 0', () => {
+    test(`parameters start as ${scaleStart} and 0`, () => {
       const layer = table.create(usable);
       layer.build(shape);
       const size = partition(shape, usable as never).parameterShape.reduce((a, b) => a * b, 1);
-      const want = [...(scale ? [1] : []), ...(center ? [0] : [])];
+      const want = [...(scale ? [scaleStart] : []), ...(center ? [0] : [])];
       const starts = layer.getWeights().slice(0, want.length);
       starts.forEach((weight, i) => {
         expect([...weight.dataSync()]).toEqual(new Array(size).fill(want[i]));

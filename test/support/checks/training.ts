@@ -24,8 +24,8 @@ function smallModel({ layer }: Normalizer): Model {
   return model;
 }
 
-async function trained(model: Model): Promise<number[]> {
-  const x = tensor(normal([SAMPLES, ...SHAPE], 11, { mean: 3, deviation: 2 }));
+async function train(model: Model, data = { mean: 3, deviation: 2 }): Promise<number[]> {
+  const x = tensor(normal([SAMPLES, ...SHAPE], 11, data));
   const y = tf.tidy(() => x.mean([1, 2]).slice([0, 0], [SAMPLES, 1]).mul(0.5) as Tensor);
   const { history } = await model.fit(x, y, {
     epochs: 2,
@@ -46,6 +46,7 @@ function predict(model: Model): Float32Array {
 
 /** The layer inside a model: fit, save and load. */
 export function describeTraining(normalizer: Normalizer): void {
+  const trained = (model: Model) => train(model, normalizer.trainingData);
   describe('model', () => {
     test('fit changes the weights and lowers the loss', async () => {
       const model = smallModel(normalizer);

@@ -1,11 +1,5 @@
-// What the coefficient arithmetic of host and CUDA shares.
+// A mean and a variance in double, as the small steps of host and CUDA have them.
 #pragma once
-
-#ifdef __CUDACC__
-#define NORM_MIX __host__ __device__ inline
-#else
-#define NORM_MIX inline
-#endif
 
 namespace tfjs_norm {
 
