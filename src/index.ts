@@ -43,6 +43,13 @@ export type { InstanceNormOptions } from './norms/instanceNorm';
 export type { InstanceNormalizationArgs } from './norms/instanceNormalization';
 export type { LayerNormOptions } from './norms/layerNorm';
 export type { LayerNormalizationArgs } from './norms/layerNormalization';
+export type {
+  ErrorCompensation,
+  OnlineControl,
+  OnlineNormOptions,
+  OnlineNormResult,
+} from './norms/onlineNorm';
+export type { OnlineNormalizationArgs } from './norms/onlineNormalization';
 export type { RmsNormOptions } from './norms/rmsNorm';
 export type { RMSNormalizationArgs } from './norms/rmsNormalization';
 export type { SwitchableNormOptions, SwitchableNormResult } from './norms/switchableNorm';

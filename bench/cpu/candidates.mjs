@@ -61,6 +61,8 @@ export function candidatesOf({ norm, tf }, entry, shape, batch) {
     candidates.batchForward = forward(batch.ours(norm, forBatch), [common.gamma, common.beta]);
     candidates.batchBackward = backward(batch.kernel(forBatch));
   }
-  if (entry.loop) candidates.loop = forward(entry.loop.run(tf, t));
+  for (const [i, { run }] of (entry.loops ?? []).entries()) {
+    candidates[`loop${i}`] = forward(run(tf, t, norm));
+  }
   return { candidates, dispose: () => tf.dispose(disposables) };
 }

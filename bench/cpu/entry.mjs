@@ -7,8 +7,8 @@
 //   parameters     the tensors that have gradients beside x; gamma and beta unless given
 //   ours           (norm, tensors) -> (x, ...parameters) -> y, the public op
 //   composed       (tf, tensors) -> (x, ...parameters) -> y from plain tfjs ops, as its users write it today
-//   loop           (optional) { what, target, run: (tf, tensors) -> (x, ...parameters) -> y }: the same sample by
-//                  sample, and how many times faster than its forward ours must be
+//   loops          (optional) a list of { what, target, run: (tf, tensors, norm) -> (x, ...parameters) -> y }: the same
+//                  sample by sample, and how many times faster than its forward ours must be
 //   kernel         (optional) (tensors) -> { op, inputs, outputs, gradInputs, attributes, forwardOnly }: the native
 //                  call; outputs are named in their order, and gradInputs are those of the gradient after dy and x
 //

@@ -57,12 +57,13 @@ export function printAgainstBatch(rows, norms) {
 
 /** Ours against the same norm computed sample by sample, where that is how its users write it. */
 export function printLoops(rows, norms) {
-  for (const row of rows.filter(({ ms }) => ms.loop)) {
-    const { what, target } = norms[row.norm].loop;
-    const ratio = row.ms.loop / row.ms.forward;
-    console.log(
-      `${title(row)} ${ratio.toFixed(1)} times as fast as ${what} (target >= ${target}) ${verdict(ratio >= target)}`,
-    );
+  for (const row of rows.filter(({ shape }) => shape[0] > 1)) {
+    for (const [i, { what, target }] of (norms[row.norm].loops ?? []).entries()) {
+      const ratio = row.ms[`loop${i}`] / row.ms.forward;
+      console.log(
+        `${title(row)} ${ratio.toFixed(1)} times as fast as ${what} (target >= ${target}) ${verdict(ratio >= target)}`,
+      );
+    }
   }
 }
 

@@ -15,6 +15,7 @@ const std::vector<const OpDecl*>& AllOps() {
              GlobalResponseNormOps,
              GroupNormOps,
              LayerNormOps,
+             OnlineNormOps,
              RmsNormOps,
              SwitchableNormOps,
          }) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/lanes.cuh"
+#include "core/view.h"
 
 namespace tfjs_norm {
 namespace cuda {
@@ -28,6 +29,16 @@ struct SetTiling {
   // rows' sets).
   static SetTiling Make(int64_t rows, int64_t channels, int64_t rows_per_set,
                         int64_t channels_per_set, int chunks, bool all_rows);
+  // Sets of the channels of a row, and of the rows of a channel.
+  static SetTiling OfRows(const View& view, int chunks) {
+    return Make(view.rows, view.channels, 1, view.channels, chunks, false);
+  }
+  static SetTiling OfChannels(const View& view, int chunks) {
+    return Make(view.rows, view.channels, view.rows, 1, chunks, true);
+  }
+
+  // With no more than kThreads threads, for a kernel that needs many registers.
+  SetTiling Narrow() const;
 
   int grid() const { return static_cast<int>(blocks < (1 << 30) ? blocks : (1 << 30)); }
 };
@@ -149,16 +160,16 @@ inline SetTiling SetTiling::Make(int64_t rows, int64_t channels, int64_t rows_pe
   return t;
 }
 
-// With no more than kThreads threads, for a kernel that needs many registers.
-inline SetTiling SmallBlocks(SetTiling tiling) {
+inline SetTiling SetTiling::Narrow() const {
   const auto narrow = [](const Lanes& lanes) {
     const int tx = lanes.tx < kThreads ? lanes.tx : kThreads;
     return Lanes::Make(tx, kThreads / tx, true);
   };
-  tiling.threads = kThreads;
-  tiling.pair_lanes = narrow(tiling.pair_lanes);
-  tiling.set_lanes = narrow(tiling.set_lanes);
-  return tiling;
+  SetTiling t = *this;
+  t.threads = kThreads;
+  t.pair_lanes = narrow(pair_lanes);
+  t.set_lanes = narrow(set_lanes);
+  return t;
 }
 
 }  // namespace cuda

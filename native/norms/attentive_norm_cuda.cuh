@@ -73,11 +73,12 @@ struct AttentivePairs {
 
 // A statistic per set of AttentiveNorm.
 inline SetTiling AttentiveSetTiling(const AttentiveNorm& args) {
-  return SmallBlocks(SetTiling::Make(args.view.rows, args.view.channels, args.rows_per_set(),
-                                     args.channels_per_set(), 1, args.batch_of_x()));
+  return SetTiling::Make(args.view.rows, args.view.channels, args.rows_per_set(),
+                         args.channels_per_set(), 1, args.batch_of_x())
+      .Narrow();
 }
 inline SetTiling AttentiveSampleTiling(const View& view, int chunks) {
-  return SmallBlocks(SetTiling::Make(view.rows, view.channels, 1, view.channels, chunks, false));
+  return SetTiling::OfRows(view, chunks).Narrow();
 }
 
 // Means and rho of the block's sets, from the moments; finish(set, mean, variance) in one thread

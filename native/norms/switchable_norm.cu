@@ -101,13 +101,13 @@ Status Run(const SwitchableNormForward& args, void* workspace, void* stream) {
   NORM_RETURN_IF_ERROR(LaunchMoments(tiling, args.x, work.partials, stream));
 
   const SwitchablePairs pairs = SwitchablePairs::Make(args, work.layer, work.batch);
-  const SetTiling samples = SampleTiling(args.view, tiling.chunks);
+  const SetTiling samples = SetTiling::OfRows(args.view, tiling.chunks);
   const LaunchConfig of_samples = {"SwitchableSamples", dim3(samples.grid()), dim3(samples.threads),
                                    SharedBytes<Deviations>(samples.threads), stream};
   NORM_RETURN_IF_ERROR(Launch(of_samples, SwitchableSamplesKernel, samples, pairs,
                               MomentChunks::Make(work.partials, tiling)));
 
-  const SetTiling channels = ChannelTiling(args.view);
+  const SetTiling channels = SetTiling::OfChannels(args.view, 1);
   ForwardCoefficients c = {};
   c.pairs = pairs;
   c.beta = args.beta;

@@ -206,15 +206,15 @@ Status Run(const SwitchableNormBackward& args, void* workspace, void* stream) {
   const auto config = [&](const char* name, const SetTiling& sets, size_t shared) {
     return LaunchConfig{name, dim3(sets.grid()), dim3(sets.threads), shared, stream};
   };
-  const SetTiling merging = SampleTiling(args.view, tiling.chunks);
+  const SetTiling merging = SetTiling::OfRows(args.view, tiling.chunks);
   NORM_RETURN_IF_ERROR(
       Launch(config("SwitchableGradSamples", merging, SharedBytes<Deviations>(merging.threads)),
              SwitchableGradSamplesKernel, merging, work));
-  const SetTiling channels = ChannelTiling(args.view);
+  const SetTiling channels = SetTiling::OfChannels(args.view, 1);
   NORM_RETURN_IF_ERROR(
       Launch(config("SwitchableGradChannels", channels, SharedBytes<Deviations>(channels.threads)),
              SwitchableGradChannelsKernel, channels, work));
-  const SetTiling samples = SmallBlocks(SampleTiling(args.view, 1));
+  const SetTiling samples = SetTiling::OfRows(args.view, 1).Narrow();
   NORM_RETURN_IF_ERROR(Launch(
       config("SwitchableGradCoefficients", samples, SharedBytes<SampleSums>(samples.threads)),
       SwitchableGradCoefficientsKernel, samples, work));

@@ -100,12 +100,5 @@ NORM_DEVICE void BatchStatistics(const SetTiling& tiling, const SetBlock& block,
   __syncthreads();
 }
 
-inline SetTiling SampleTiling(const View& view, int chunks) {
-  return SetTiling::Make(view.rows, view.channels, 1, view.channels, chunks, false);
-}
-inline SetTiling ChannelTiling(const View& view) {
-  return SetTiling::Make(view.rows, view.channels, view.rows, 1, 1, true);
-}
-
 }  // namespace cuda
 }  // namespace tfjs_norm

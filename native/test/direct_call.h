@@ -187,6 +187,12 @@ inline std::vector<OpCase> EveryOp() {
       {"TfjsGroupNormGrad", {x, x, c, {3, 4, 6}}, {{"groups", 3}}, {x, c, c}},
       {"TfjsLayerNorm", {x, {3, 6}, {3, 6}}, {{"begin_axis", 2}}, {x, {3, 20}}},
       {"TfjsLayerNormGrad", {x, x, {3, 6}, {3, 20}}, {{"begin_axis", 2}}, {x, {3, 6}, {3, 6}}},
+      {"TfjsOnlineNorm", {x, c, c, c, c}, {}, {x, c, c, {5, 4, 6}}},
+      {"TfjsOnlineNormGrad",
+       {x, x, c, c, {2, 6}, {2, 6}, {5, 4, 6}},
+       {},
+       {x, c, c, {2, 6}, {2, 6}},
+       4},
       {"TfjsRmsNorm", {x, c, c}, {{"center", 1}, {"partial", 4}}, {x, {60}}},
       {"TfjsRmsNormGrad", {x, x, c, {60}}, {{"center", 1}, {"partial", 4}}, {x, c, c}},
   };

@@ -9,6 +9,7 @@
 
 #include "test/kernel_attentive_cases.h"
 #include "test/kernel_global_response_cases.h"
+#include "test/kernel_online_cases.h"
 #include "test/kernel_row_cases.h"
 #include "test/kernel_set_cases.h"
 #include "test/kernel_switchable_cases.h"
@@ -176,6 +177,9 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   for (const GlobalResponseCase& c : AwkwardGlobalResponse(options.quick)) {
     CheckGlobalResponseNorm(results, device, c, random);
   }
+  for (const OnlineCase& c : AwkwardOnline(options.quick)) {
+    CheckOnlineNorm(results, device, c, random);
+  }
   const int count = options.quick ? 15 : 120;
   for (int i = 0; i < count; ++i) {
     const SetCase c = RandomSet(random);
@@ -185,6 +189,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckSwitchableNorm(results, device, RandomSwitchable(random), random);
     CheckAttentiveNorm(results, device, RandomAttentive(random), random);
     CheckGlobalResponseNorm(results, device, RandomGlobalResponse(random), random);
+    CheckOnlineNorm(results, device, RandomOnline(random), random);
   }
 }
 

@@ -17,6 +17,7 @@
 #include "core/op.h"
 #include "norms/attentive_norm.h"
 #include "norms/global_response_norm.h"
+#include "norms/online_norm.h"
 #include "norms/switchable_norm.h"
 #include "test/check.h"
 #include "test/reference.h"

@@ -51,7 +51,7 @@ void CheckDescription() {
   EXPECT(checks, json == norm_describe());
   EXPECT(checks, json.find("\"kind\":\"emulated\"") != std::string::npos);
   EXPECT(checks, json.find("\"architectures\":[]") != std::string::npos);
-  EXPECT(checks, AllOps().size() == 18);
+  EXPECT(checks, AllOps().size() == 20);
   for (const OpDecl* op : AllOps()) {
     EXPECT(checks, json.find("\"name\":\"" + std::string(op->name) + '"') != std::string::npos);
     EXPECT(checks, FindOp(op->name) == op);
@@ -197,6 +197,15 @@ void CheckEmpty() {
       }
       const auto group = Run("TfjsGroupNorm", device, {x, gamma, gamma}, {{"groups", 2}});
       EXPECT(checks, group[0].shape == shape && AllZero(group[1]));
+      const auto online = Run("TfjsOnlineNorm", device, {x, gamma, gamma, mean, variance}, {});
+      EXPECT(checks, online[0].shape == shape && AllZero(online[3]));
+      EXPECT(checks, LargestDifference(online[1], mean) == 0);
+      EXPECT(checks, LargestDifference(online[2], variance) == 0);
+      const auto control =
+          Run("TfjsOnlineNormGrad", device, {x, x, gamma, gamma, mean, variance, online[3]}, {});
+      EXPECT(checks, AllZero(control[1]) && AllZero(control[2]));
+      EXPECT(checks, LargestDifference(control[3], mean) == 0);
+      EXPECT(checks, LargestDifference(control[4], variance) == 0);
       const auto layer = Run("TfjsLayerNorm", device, {x, gamma, gamma}, {});
       EXPECT(checks, layer[0].shape == shape && AllZero(layer[1]));
       const auto rms = Run("TfjsRmsNormGrad", device,

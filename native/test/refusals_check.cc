@@ -89,6 +89,13 @@ void CheckWords() {
                      {{"attention_norm", 2}}),
                Code::kInvalidArgument,
                "TfjsAttentiveNorm: attention_moving_mean must have shape [0], got [4]");
+  EXPECT_FAILS(checks, Infer("TfjsOnlineNorm", {x, c, c, {31}, {31}}, {}), Code::kInvalidArgument,
+               "TfjsOnlineNorm: moving_mean must have shape [30] or [2,30], got [31]");
+  EXPECT_FAILS(checks, Infer("TfjsOnlineNorm", {x, c, c, {2, 30}, c}, {}), Code::kInvalidArgument,
+               "TfjsOnlineNorm: moving_variance must have shape [2,30], got [30]");
+  EXPECT_FAILS(checks, Infer("TfjsOnlineNorm", {x, c, c, c, c}, {{"error_compensation", 3}}),
+               Code::kInvalidArgument,
+               "TfjsOnlineNorm: error_compensation must be an integer in [0, 2], got 3");
   EXPECT_FAILS(checks, Infer("TfjsLayerNorm", {x, c}, {}), Code::kInvalidArgument,
                "TfjsLayerNorm: expected 3 inputs, got 2");
 }
@@ -131,6 +138,11 @@ void CheckAttributes() {
       {"groups", {0, -2, 1.5, kNaN, 7, 4, 2147483648.0}},
       {"update_rate", {-0.1, 1.1, kNaN, kInfinity}},
       {"renorm_update_rate", {-0.1, 1.1, kNaN, kInfinity}},
+      {"control_rate", {-0.1, 1.1, kNaN, kInfinity}},
+      {"training", {2, -1, 0.5, kNaN}},
+      {"error_compensation", {-1, 3, 0.5, kNaN}},
+      {"clamp_value", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
+      {"scaling_epsilon", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
       {"virtual_batch_size", {-1, 3, 5, 1.5, 2147483648.0}},
       {"partial", {-1, 7, 100, 0.5}},
       {"scale", {2, -1, 0.5, kNaN}},

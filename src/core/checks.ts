@@ -2,7 +2,7 @@
 import type { Fail } from './errors';
 
 /** Finite, and above 0 also as the float32 that the kernels see. */
-export function checkEpsilon(fail: Fail, value: unknown, argument = 'epsilon'): number {
+export function checkPositive(fail: Fail, argument: string, value: unknown): number {
   if (
     typeof value !== 'number' ||
     !(Math.fround(value) > 0) ||
@@ -11,6 +11,10 @@ export function checkEpsilon(fail: Fail, value: unknown, argument = 'epsilon'): 
     return fail(argument, 'must be a finite float32 number greater than 0', value);
   }
   return value;
+}
+
+export function checkEpsilon(fail: Fail, value: unknown): number {
+  return checkPositive(fail, 'epsilon', value);
 }
 
 /** The options of an op: an object, or nothing. */

@@ -55,7 +55,7 @@ export function checkArguments(fail: Fail, args: object | undefined, own: readon
 /** A serialized argument of its own, because tfjs's deserializer writes into what it reads. */
 function copied(value: unknown): unknown {
   const { className, config } = (value ?? {}) as Partial<Serialized>;
-  return typeof className === 'string' && Object.getPrototypeOf(value) === Object.prototype
+  return typeof className === 'string' && !('getConfig' in (value as object))
     ? { className, config: structuredClone(config ?? {}) }
     : value;
 }

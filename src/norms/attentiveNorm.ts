@@ -4,6 +4,7 @@ import {
   checkBoolean,
   checkChoice,
   checkEpsilon,
+  checkPositive,
   checkFraction,
   checkGroups,
   resolveChannelAxis,
@@ -97,7 +98,7 @@ export function checkSettings(fail: Fail, given: AttentiveSettings): Required<At
     backbone: choice(fail, 'backbone', BACKBONES, backbone),
     groups,
     squeeze: choice(fail, 'squeeze', SQUEEZES, squeeze),
-    squeezeEpsilon: checkEpsilon(fail, given.squeezeEpsilon ?? 1e-3, 'squeezeEpsilon'),
+    squeezeEpsilon: checkPositive(fail, 'squeezeEpsilon', given.squeezeEpsilon ?? 1e-3),
     unbiasedSqueezeVariance: checkBoolean(
       fail,
       'unbiasedSqueezeVariance',

@@ -8,6 +8,7 @@ import {
 import { GroupNormalization, type GroupNormalizationArgs } from './groupNormalization';
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
 import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
+import { OnlineNormalization, type OnlineNormalizationArgs } from './onlineNormalization';
 import { RMSNormalization, type RMSNormalizationArgs } from './rmsNormalization';
 import {
   SwitchableNormalization,
@@ -21,6 +22,7 @@ export {
   GroupNormalization,
   InstanceNormalization,
   LayerNormalization,
+  OnlineNormalization,
   RMSNormalization,
   SwitchableNormalization,
 };
@@ -55,6 +57,11 @@ export function instanceNormalization(args?: InstanceNormalizationArgs): Instanc
 /** A {@link LayerNormalization} layer. */
 export function layerNormalization(args?: LayerNormalizationArgs): LayerNormalization {
   return new LayerNormalization(args);
+}
+
+/** An {@link OnlineNormalization} layer. */
+export function onlineNormalization(args?: OnlineNormalizationArgs): OnlineNormalization {
+  return new OnlineNormalization(args);
 }
 
 /** An {@link RMSNormalization} layer. */

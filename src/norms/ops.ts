@@ -7,5 +7,6 @@ export { globalResponseNorm } from './globalResponseNorm';
 export { groupNorm } from './groupNorm';
 export { instanceNorm } from './instanceNorm';
 export { layerNorm } from './layerNorm';
+export { onlineNorm } from './onlineNorm';
 export { rmsNorm } from './rmsNorm';
 export { switchableNorm } from './switchableNorm';

@@ -21,73 +21,76 @@ function counted<T extends Tensor>(call: () => T) {
 
 const describeNative = native ? describe : describe.skip;
 
-describeNative.each(everyOp)('$name', ({ op, rows = false, launches = PASSES }) => {
-  // Rows of the row ops, [N, C] pairs of the others: what "O(N C)" counts here.
-  const small = (rows ? 8 * 64 * 64 : 8 * 66) * PER_PAIR;
-  let x: Tensor;
-  let dy: Tensor;
-  let counters: ReturnType<typeof norm.counters>;
+describeNative.each(everyOp)(
+  '$name',
+  ({ op, rows = false, launches = PASSES, perPair = PER_PAIR }) => {
+    // Rows of the row ops, [N, C] pairs of the others: what "O(N C)" counts here.
+    const small = (rows ? 8 * 64 * 64 : 8 * 66) * perPair;
+    let x: Tensor;
+    let dy: Tensor;
+    let counters: ReturnType<typeof norm.counters>;
 
-  beforeAll(() => {
-    x = tf.randomNormal(SHAPE);
-    dy = tf.randomNormal(SHAPE);
-  });
-  afterAll(() => tf.dispose([x, dy]));
-
-  describe('forward', () => {
     beforeAll(() => {
-      counters = counted(() => op(x));
+      x = tf.randomNormal(SHAPE);
+      dy = tf.randomNormal(SHAPE);
+    });
+    afterAll(() => tf.dispose([x, dy]));
+
+    describe('forward', () => {
+      beforeAll(() => {
+        counters = counted(() => op(x));
+      });
+
+      test('is one native op call', () => {
+        expect(counters.opCalls).toBe(1);
+        expect(Object.values(counters.calls)).toEqual([1]);
+      });
+
+      test('allocates its output and little else', () => {
+        expect(counters.outputBytes).toBeGreaterThanOrEqual(BYTES);
+        expect(counters.outputBytes - BYTES).toBeLessThanOrEqual(small);
+        expect(counters.tempBytes).toBeLessThanOrEqual(small + PARTIALS * BYTES);
+        expect(counters.liveBytes).toBe(0);
+      });
+
+      (asked === 'emulated' ? test : test.skip)('launches few kernels', () => {
+        expect(counters.launches).toBeGreaterThan(0);
+        expect(counters.launches).toBeLessThanOrEqual(launches.forward);
+      });
     });
 
-    test('is one native op call', () => {
-      expect(counters.opCalls).toBe(1);
-      expect(Object.values(counters.calls)).toEqual([1]);
-    });
+    describe('backward', () => {
+      let backward: Omit<typeof counters, 'calls'>;
+      beforeAll(() => {
+        // tf.grad runs forward and backward; what forward alone takes is known.
+        const both = counted(() => tf.grad((t: Tensor) => op(t))(x, dy));
+        const forward = counted(() => op(x));
+        const numbers = Object.entries(both).filter(([, value]) => typeof value === 'number');
+        backward = Object.fromEntries(
+          numbers.map(([key, value]) => [
+            key,
+            (value as number) - (forward[key as 'launches'] as number),
+          ]),
+        ) as never;
+      });
 
-    test('allocates its output and little else', () => {
-      expect(counters.outputBytes).toBeGreaterThanOrEqual(BYTES);
-      expect(counters.outputBytes - BYTES).toBeLessThanOrEqual(small);
-      expect(counters.tempBytes).toBeLessThanOrEqual(small + PARTIALS * BYTES);
-      expect(counters.liveBytes).toBe(0);
-    });
+      test('is one native op call', () => {
+        expect(backward.opCalls).toBe(1);
+      });
 
-    (asked === 'emulated' ? test : test.skip)('launches few kernels', () => {
-      expect(counters.launches).toBeGreaterThan(0);
-      expect(counters.launches).toBeLessThanOrEqual(launches.forward);
-    });
-  });
+      test('allocates dx and little else', () => {
+        expect(backward.outputBytes).toBeGreaterThanOrEqual(BYTES);
+        expect(backward.outputBytes - BYTES).toBeLessThanOrEqual(small);
+        expect(backward.tempBytes).toBeLessThanOrEqual(small + PARTIALS * BYTES);
+      });
 
-  describe('backward', () => {
-    let backward: Omit<typeof counters, 'calls'>;
-    beforeAll(() => {
-      // tf.grad runs forward and backward; what forward alone takes is known.
-      const both = counted(() => tf.grad((t: Tensor) => op(t))(x, dy));
-      const forward = counted(() => op(x));
-      const numbers = Object.entries(both).filter(([, value]) => typeof value === 'number');
-      backward = Object.fromEntries(
-        numbers.map(([key, value]) => [
-          key,
-          (value as number) - (forward[key as 'launches'] as number),
-        ]),
-      ) as never;
+      (asked === 'emulated' ? test : test.skip)('launches few kernels', () => {
+        expect(backward.launches).toBeGreaterThan(0);
+        expect(backward.launches).toBeLessThanOrEqual(launches.backward);
+      });
     });
-
-    test('is one native op call', () => {
-      expect(backward.opCalls).toBe(1);
-    });
-
-    test('allocates dx and little else', () => {
-      expect(backward.outputBytes).toBeGreaterThanOrEqual(BYTES);
-      expect(backward.outputBytes - BYTES).toBeLessThanOrEqual(small);
-      expect(backward.tempBytes).toBeLessThanOrEqual(small + PARTIALS * BYTES);
-    });
-
-    (asked === 'emulated' ? test : test.skip)('launches few kernels', () => {
-      expect(backward.launches).toBeGreaterThan(0);
-      expect(backward.launches).toBeLessThanOrEqual(launches.backward);
-    });
-  });
-});
+  },
+);
 
 // Few wide rows: a part of the parameter gradients per row would outweigh dx.
 const rowOps = {

@@ -32,7 +32,7 @@ describe.each(everyOp)('$name', ({ op, partition, reference, randomOptions }) =>
     fc.assert(
       fc.property(draw, ({ shape, seed, mean, pick, choice }) => {
         const channelAxis = 1 + Math.floor(pick * (shape.length - 1));
-        const options = randomOptions(shape, { channelAxis, pick, choice });
+        const options = randomOptions(shape, { channelAxis, pick, choice, mean });
         fc.pre(options !== undefined);
         const before = tf.memory().numTensors;
         tf.tidy(() => {

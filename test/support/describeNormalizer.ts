@@ -69,6 +69,10 @@ export interface Normalizer {
   layer: LayerTable;
   /** Whether y(a x + b) = y(x): both, or the scale only; or y(a x) - y(0) = a (y(x) - y(0)); or nothing of these. */
   invariance: 'shift and scale' | 'scale' | 'proportional' | 'none';
+  /** Whether samples count in their order. */
+  ordered?: boolean;
+  /** Whether dx is the output of a process of its own, which the reference defines, and no derivative. */
+  controlled?: boolean;
   /** Whether a sample's result depends on no other sample. */
   independentSamples: boolean;
   /** Calls that must throw, with what the message must say. */

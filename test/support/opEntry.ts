@@ -33,19 +33,21 @@ export interface EveryOp {
   mixed?: boolean;
   /** Whether statistics are of rows (the trailing axes), not of channels. */
   rows?: boolean;
-  /** Whether x is scaled but its mean stays. */
+  /** Whether x is scaled but its own mean stays. */
   keepsMean?: boolean;
   /** Options with which any number of channels will do. */
   anyChannels?: object;
   /** With which every element is alone in its statistic; [1, 6] unless given. */
   oneValue?: { shape?: number[]; options?: object };
-  /** Valid options for the shape, by two numbers in [0, 1); undefined where none are. */
+  /** Valid options for the shape and data of this mean, by two numbers in [0, 1); undefined where none are. */
   randomOptions(
     shape: number[],
-    draw: { channelAxis: number; pick: number; choice: number },
+    draw: { channelAxis: number; pick: number; choice: number; mean: number },
   ): object | undefined;
   /** Kernels of a call; a pass, coefficients, a pass unless given. */
   launches?: { forward: number; backward: number };
+  /** Bytes of outputs for each (sample, channel) pair; 16 unless given. */
+  perPair?: number;
   /** Calls of the native ops that a gradient of `op` does not make. */
   otherCalls?: (() => unknown)[];
 }
@@ -60,6 +62,8 @@ export interface RawOp {
   needed?: Record<string, number | boolean>;
   /** Of a forward op: the documented defaults. Its gradient has the same. */
   defaults?: Record<string, number>;
+  /** Of a gradient: attributes that its forward op has not. */
+  own?: string[];
   /** Values that attributes of its own must refuse. */
   wrong?: Record<string, number[]>;
 }

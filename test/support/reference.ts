@@ -34,6 +34,12 @@ export interface Options {
   attentionNorm?: 'none' | 'batch' | 'layer';
   attentionActivation?: 'hardSigmoid' | 'sigmoid' | 'softmax';
   renormClipping?: RenormClipping;
+  training?: boolean;
+  alphaForward?: number;
+  alphaBackward?: number;
+  errorCompensation?: 'clamp' | 'layerScaling' | 'none';
+  clampValue?: number;
+  layerScalingEpsilon?: number;
 }
 
 export interface Parameters {

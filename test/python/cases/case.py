@@ -25,6 +25,8 @@ class Case:
     # Attributes with the defaults of the ops, of which the backward op has all but forward_only.
     defaults = {'epsilon': 1e-3, 'scale': True, 'center': True}
     forward_only = ()
+    # What the backward op gives that is no derivative of y.
+    not_slopes = ()
 
     def __init__(self, name, shape, seed=1, offset=0.0, **attributes):
         self.name = name

@@ -29,8 +29,9 @@ export function describeForward(normalizer: Normalizer): void {
     test.each(layerCases.map((c) => [title(c), c] as const))('layer %s', (_, c) => {
       const p = prepare(normalizer, c);
       const { scale = true, center = true } = c;
+      const { training = true, ...args } = p.options;
       const layer = normalizer.layer.create({
-        ...p.options,
+        ...args,
         ...('scale' in defaults ? { scale } : {}),
         ...('center' in defaults ? { center } : {}),
       });
@@ -39,7 +40,7 @@ export function describeForward(normalizer: Normalizer): void {
         layer.build(x.shape);
         const parameters = [gamma, beta].filter((t) => t !== undefined);
         layer.setWeights([...parameters, ...layer.getWeights().slice(parameters.length)]);
-        expectClose('y', layer.apply(x, { training: true }) as typeof x, p.reference.y);
+        expectClose('y', layer.apply(x, { training }) as typeof x, p.reference.y);
       });
       disposeLayer(layer);
     });

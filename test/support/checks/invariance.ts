@@ -11,14 +11,16 @@ const FORMULA = {
 
 /** What the maths says of transformed inputs. */
 export function describeInvariance(normalizer: Normalizer): void {
+  const { invariance, ordered = false } = normalizer;
   const cases = normalizer.cases.filter(
     (c) => !c.options?.virtualBatchSize && !c.shape.includes(0),
   );
   // Large enough against epsilon, which is what breaks the invariance.
   const wide = { mean: 4, deviation: 40 };
 
+  const permuted = ordered ? [] : cases.filter(hasSeparateSamples);
+  if (invariance === 'none' && permuted.length === 0) return;
   describe('invariance', () => {
-    const { invariance } = normalizer;
     if (invariance !== 'none')
       test.each(cases.map((c) => [title(c), c] as const))(`${FORMULA[invariance]} %s`, (_, c) => {
         const p = prepare(normalizer, { ...c, ...wide });
@@ -34,9 +36,8 @@ export function describeInvariance(normalizer: Normalizer): void {
         });
       });
 
-    test.each(cases.filter(hasSeparateSamples).map((c) => [title(c), c] as const))(
-      'permuted samples give permuted results %s',
-      (_, c) => {
+    for (const c of permuted) {
+      test(`permuted samples give permuted results ${title(c)}`, () => {
         const p = prepare(normalizer, c);
         tf.tidy(() => {
           const { x, gamma, beta } = tensorsOf(p);
@@ -44,7 +45,7 @@ export function describeInvariance(normalizer: Normalizer): void {
           const reversed = normalizer.op(x.reverse(0), { gamma, beta }, p.options);
           expectClose('y', reversed.reverse(0), y);
         });
-      },
-    );
+      });
+    }
   });
 }
