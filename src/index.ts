@@ -37,6 +37,8 @@ export type { BatchNormInferenceOptions } from './norms/batchNormInference';
 export type { BatchRenormOptions, BatchRenormResult } from './norms/batchRenorm';
 export type { GlobalResponseNormOptions } from './norms/globalResponseNorm';
 export type { GlobalResponseNormalizationArgs } from './norms/globalResponseNormalization';
+export type { DynamicTanhOptions } from './norms/dynamicTanh';
+export type { DynamicTanhArgs } from './norms/dynamicTanhLayer';
 export type { GroupNormOptions } from './norms/groupNorm';
 export type { GroupNormalizationArgs } from './norms/groupNormalization';
 export type { InstanceNormOptions } from './norms/instanceNorm';

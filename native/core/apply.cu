@@ -11,7 +11,7 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 4)
   for (int64_t tile = blockIdx.x; tile < tiling.tiles; tile += gridDim.x) {
     const Slot slot = tiling.At(tiling.tiles - 1 - tile);
     if (slot.count == 0) continue;
-    const Affine<W> affine = source.template At<W>(slot.pair);
+    const auto element = source.template At<W>(slot.pair);
     const auto limits = bounds.template At<W>(slot.pair);
     const float* from = x + slot.offset;
     float* to = y + slot.offset;
@@ -27,7 +27,7 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 4)
           NORM_UNROLL
           for (int v = 0; v < V; ++v) {
             const int w = v % W;
-            values[u].v[v] = limits.Clip(affine.Apply(values[u].v[v], w), w);
+            values[u].v[v] = limits.Clip(element.Apply(values[u].v[v], w), w);
           }
           StoreStreaming<V>(to + u * tiling.thread_stride, values[u]);
         }
@@ -63,6 +63,11 @@ Status LaunchApply(const Tiling& tiling, const float* x, const PairAffine& affin
 Status LaunchApply(const Tiling& tiling, const float* x, const ChannelAffine& affine, float* y,
                    void* stream) {
   return LaunchFor(tiling, x, affine, NoBounds(), y, stream);
+}
+
+Status LaunchApply(const Tiling& tiling, const float* x, const ChannelTanh& map, float* y,
+                   void* stream) {
+  return LaunchFor(tiling, x, map, NoBounds(), y, stream);
 }
 
 }  // namespace cuda

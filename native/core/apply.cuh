@@ -1,9 +1,11 @@
-// Last pass of a forward: y = a * ((x - hi) - lo) + b, bounded where asked, tiles in the reverse
-// order of the first pass, whose last reads are then still in the L2 cache.
+// Last pass of a forward: y = a * ((x - hi) - lo) + b, bounded where asked, or a map of x
+// (element_maps.cuh); tiles in the reverse order of the first pass, whose last reads are then still
+// in the L2 cache.
 #pragma once
 
 #include "core/affine.cuh"
 #include "core/bounds.cuh"
+#include "core/element_maps.cuh"
 #include "core/tiling.cuh"
 
 namespace tfjs_norm {
@@ -14,6 +16,8 @@ Status LaunchApply(const Tiling& tiling, const float* x, const PairAffine& affin
 Status LaunchApply(const Tiling& tiling, const float* x, const PairAffine& affine,
                    const ChannelBounds& bounds, float* y, void* stream);
 Status LaunchApply(const Tiling& tiling, const float* x, const ChannelAffine& affine, float* y,
+                   void* stream);
+Status LaunchApply(const Tiling& tiling, const float* x, const ChannelTanh& map, float* y,
                    void* stream);
 
 }  // namespace cuda

@@ -1,11 +1,15 @@
 // First pass of a backward: per (row, channel) pair and chunk of positions
 //   g0 = sum dy,   g1 = sum dy * xc,   xc = (x - hi) - lo
 // With given statistics (ChannelAffine) dx = a * dy is written in the same pass. Of an output with
-// bounds only the dy within them enter these two, and `outside` is the sum of the others.
+// bounds only the dy within them enter these two, and g2 is the sum of the others. Of a map f(x,
+// theta) (element_maps.cuh) g1 = sum dy * f and g2 = sum dy * df/dtheta; with ChannelTanh dx = a *
+// dy
+// * df/dx is written too.
 #pragma once
 
 #include "core/affine.cuh"
 #include "core/bounds.cuh"
+#include "core/element_maps.cuh"
 #include "core/tiling.cuh"
 #include "core/workspace.h"
 
@@ -29,13 +33,13 @@ struct PairCenter {
 struct GradPartials {
   float* g0 = nullptr;
   float* g1 = nullptr;
-  float* outside = nullptr;  // where there are bounds
+  float* g2 = nullptr;
 
-  static GradPartials Take(Workspace& space, const Tiling& tiling, bool bounded = false) {
+  static GradPartials Take(Workspace& space, const Tiling& tiling, bool third = false) {
     GradPartials partials;
     partials.g0 = space.Take<float>(tiling.partials());
     partials.g1 = space.Take<float>(tiling.partials());
-    if (bounded) partials.outside = space.Take<float>(tiling.partials());
+    if (third) partials.g2 = space.Take<float>(tiling.partials());
     return partials;
   }
 };
@@ -49,6 +53,8 @@ Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
                       const ChannelAffine& affine, const GradPartials& partials, float* dx,
                       void* stream);
+Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x, const ChannelTanh& map,
+                      const GradPartials& partials, float* dx, void* stream);
 
 }  // namespace cuda
 }  // namespace tfjs_norm

@@ -6,6 +6,16 @@ namespace tfjs_norm {
 namespace host {
 namespace {
 
+// Channels-last rows are just more positions here.
+View Joined(const View& of) {
+  View view = Normalized(of);
+  if (view.channels_last) {
+    view.positions *= view.rows;
+    view.rows = std::min<int64_t>(view.rows, 1);
+  }
+  return view;
+}
+
 Unit WholeOf(const View& view) {
   Unit unit;
   unit.rows = view.rows;
@@ -26,21 +36,23 @@ void ApplyTile(const Tiles& tiles, const Tile& tile, const float* x, const Coeff
   }
 }
 
-// `sums` is [2, C].
-void SumTile(const Tiles& tiles, const Tile& tile, const float* dy, const float* x,
-             const float* center, double* sums) {
-  double* products = sums + tiles.view.channels;
+// `sums` is [SumCount(by.map), C].
+void SumGradTile(const Tiles& tiles, const Tile& tile, const float* dy, const float* x,
+                 const Coefficients& by, double* sums, float* dx, bool stream) {
+  double* to[kMaxSums] = {};
+  const auto sums_at = [&](int64_t c) {
+    for (int i = 0; i < SumCount(by.map); ++i) to[i] = sums + i * tiles.view.channels + c;
+    return to;
+  };
   if (tiles.view.channels_last) {
     const int64_t at = tiles.offset(tile);
-    double* const to[] = {sums + tile.channel, products + tile.channel};
-    Simd().column_sums(tiles.columns(tile), dy + at, x + at,
-                       {Map::kAffine, {center + tile.channel}}, to);
+    Simd().column_sums_grad(tiles.columns(tile), dy + at, x + at, At(by, tile.channel),
+                            sums_at(tile.channel), dx + at, stream);
     return;
   }
   for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
     const int64_t at = tiles.offset(tile, c);
-    double* const to[] = {sums + c, products + c};
-    Simd().line_sums(tile.positions, dy + at, x + at, {Map::kAffine, {center + c}}, to);
+    Simd().line_sums_grad(tile.positions, dy + at, x + at, At(by, c), sums_at(c), dx + at, stream);
   }
 }
 
@@ -64,7 +76,7 @@ struct SumPlan {
 }  // namespace
 
 void ApplyPerChannel(const View& of, const float* x, const Coefficients& by, float* y) {
-  const View view = Normalized(of);
+  const View view = Joined(of);
   if (view.size() == 0) return;
   const bool stream = view.size() >= kStreamElements;
   const Tiles tiles(view, WholeOf(view), view.positions);
@@ -76,60 +88,47 @@ void ApplyPerChannel(const View& of, const float* x, const Coefficients& by, flo
   });
 }
 
-size_t SumPerChannelWorkspaceBytes(const View& of) {
-  const View view = Normalized(of);
+size_t SumPerChannelWorkspaceBytes(const View& of, Map map) {
+  const View view = Joined(of);
   if (view.size() == 0) return 0;
   const SumPlan plan(view);
+  const int64_t sums = SumCount(map) * view.channels;
   Workspace workspace;
-  workspace.Take<double>(2 * plan.parts() * view.channels);
-  workspace.Take<double>(2 * view.channels * std::min<int64_t>(ThreadCount(), plan.parts()));
+  workspace.Take<double>(plan.parts() * sums);
+  workspace.Take<double>(sums * std::min<int64_t>(ThreadCount(), plan.parts()));
   return workspace.bytes();
 }
 
-void SumPerChannel(const View& of, const float* dy, const float* x, const float* center,
-                   const Coefficients& to_dx, float* dx, double* sum_g, double* sum_gx,
-                   void* workspace) {
-  const View view = Normalized(of);
+void SumPerChannel(const View& of, const float* dy, const float* x, const Coefficients& by,
+                   float* dx, double* const* out, void* workspace) {
+  const View view = Joined(of);
   const int64_t channels = view.channels;
-  std::fill_n(sum_g, channels, 0.0);
-  std::fill_n(sum_gx, channels, 0.0);
+  const int64_t sums = SumCount(by.map) * channels;
+  for (int i = 0; i < SumCount(by.map); ++i) std::fill_n(out[i], channels, 0.0);
   if (view.size() == 0) return;
   const SumPlan plan(view);
   const Tiles& tiles = plan.tiles;
   const bool stream = view.size() >= kStreamElements;
   Workspace arena(workspace);
-  double* parts = arena.Take<double>(2 * plan.parts() * channels);
-  double* slots = arena.Take<double>(2 * channels * std::min<int64_t>(ThreadCount(), plan.parts()));
+  double* parts = arena.Take<double>(plan.parts() * sums);
+  double* slots = arena.Take<double>(sums * std::min<int64_t>(ThreadCount(), plan.parts()));
   ParallelFor(plan.parts(), view.size(), [&](int64_t task, int slot) {
     const int64_t first_row = task / tiles.pieces * plan.rows_in_block;
     const int64_t end_row = std::min(first_row + plan.rows_in_block, view.rows);
-    double* part = parts + 2 * task * channels;
-    double* now = slots + 2 * slot * channels;
-    std::fill_n(part, 2 * channels, 0.0);
+    double* part = parts + task * sums;
+    double* now = slots + slot * sums;
+    std::fill_n(part, sums, 0.0);
     for (int64_t row = first_row; row < end_row; ++row) {
       for (int64_t t = 0; t < tiles.channel_tiles; ++t) {
-        Tile tile = tiles[(row * tiles.channel_tiles + t) * tiles.pieces + task % tiles.pieces];
-        // A cacheful at a time, for dy is read twice.
-        const int64_t end = tile.position + tile.positions;
-        const int64_t step = std::max<int64_t>(1, kTileElements / tile.channels);
-        for (; tile.position < end; tile.position += step) {
-          tile.positions = std::min(step, end - tile.position);
-          SumTile(tiles, tile, dy, x, center, now);
-          for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
-            part[c] += now[c];
-            part[channels + c] += now[channels + c];
-          }
-          ApplyTile(tiles, tile, dy, to_dx, dx, stream);
-        }
+        const int64_t index = (row * tiles.channel_tiles + t) * tiles.pieces + task % tiles.pieces;
+        SumGradTile(tiles, tiles[index], dy, x, by, now, dx, stream);
       }
+      for (int64_t i = 0; i < sums; ++i) part[i] += now[i];
     }
   });
   for (int64_t task = 0; task < plan.parts(); ++task) {
-    const double* part = parts + 2 * task * channels;
-    for (int64_t c = 0; c < channels; ++c) {
-      sum_g[c] += part[c];
-      sum_gx[c] += part[channels + c];
-    }
+    const double* part = parts + task * sums;
+    for (int64_t i = 0; i < sums; ++i) out[i / channels][i % channels] += part[i];
   }
 }
 

@@ -120,12 +120,11 @@ void RunBackward(const View& view, const Coupling& coupling, const float* dy, co
 // The two halves with coefficients that are the same for every row: arrays [C].
 void ApplyPerChannel(const View& view, const float* x, const Coefficients& coefficients, float* y);
 
-// sum_g = sum of dy, sum_gx = sum of dy * (x - center), over rows and positions; on the way dx is
-// applied to dy by `to_dx`.
-size_t SumPerChannelWorkspaceBytes(const View& view);
-void SumPerChannel(const View& view, const float* dy, const float* x, const float* center,
-                   const Coefficients& to_dx, float* dx, double* sum_g, double* sum_gx,
-                   void* workspace);
+// The sums of `by`'s map over rows and positions, [C] each, and on the way dx (sums_grad in
+// host_simd.h).
+size_t SumPerChannelWorkspaceBytes(const View& view, Map map);
+void SumPerChannel(const View& view, const float* dy, const float* x, const Coefficients& by,
+                   float* dx, double* const* sums, void* workspace);
 
 }  // namespace host
 }  // namespace tfjs_norm

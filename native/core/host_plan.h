@@ -15,7 +15,7 @@ struct Passes {
   bool backward;
   bool bounded;
 
-  int sums() const { return backward && bounded ? 3 : 2; }
+  int sums() const { return SumCount(backward && bounded ? Map::kBounded : Map::kAffine); }
   int coefficients() const { return backward ? (bounded ? 5 : 3) : 2; }
 };
 

@@ -10,6 +10,7 @@ namespace host {
   namespace level {                         \
   void RegisterColumnMaps(SimdKernels*);    \
   void RegisterColumnMoments(SimdKernels*); \
+  void RegisterFunctions(SimdKernels*);     \
   void RegisterLines(SimdKernels*);         \
   void RegisterProducts(SimdKernels*);      \
   void RegisterRows(SimdKernels*);          \
@@ -19,6 +20,7 @@ namespace host {
       kernels.name = #level;                \
       RegisterColumnMaps(&kernels);         \
       RegisterColumnMoments(&kernels);      \
+      RegisterFunctions(&kernels);          \
       RegisterLines(&kernels);              \
       RegisterProducts(&kernels);           \
       RegisterRows(&kernels);               \

@@ -22,18 +22,21 @@ constexpr int64_t kMaxColumns = 1024;
 enum class Map {
   kAffine,   // y = z = a * (x - center) + b,  dx = p * dy + q * (x - center) + t
   kBounded,  // y = min(max(z, lower), upper); dy counts where z is within the bounds (bounds.h)
+  kTanh,     // y = a * f + b, f = tanh(theta * x),  dx = gamma * dy * df/dx
 };
 
 // A map and the arrays over the channels that a pass takes, in this order:
-//   apply       center, a, b                 bounded: center, a, b, lower, upper
-//   sums        center                       bounded: center, a, b, lower, upper
-//   apply_grad  center, p, q, t              bounded: center, p, q, t, a, b, lower, upper
+//   apply       center, a, b      bounded: center, a, b, lower, upper    tanh: theta, a, b
+//   sums        center            bounded: center, a, b, lower, upper
+//   apply_grad  center, p, q, t   bounded: center, p, q, t, a, b, lower, upper
+//   sums_grad   center, p (q and t are 0)                                tanh: theta, gamma
 constexpr int kMaxArrays = 8;
 struct Coefficients {
   Map map;
   const float* arrays[kMaxArrays];
 };
 constexpr int kMaxSums = 3;
+inline int SumCount(Map map) { return map == Map::kAffine ? 2 : 3; }
 
 struct RowForwardBlock {
   int64_t rows;
@@ -83,6 +86,19 @@ struct WideMatrix {
   const double* data;
 };
 
+// Element functions over arrays (simd/functions.h).
+struct Functions {
+  using Function = void (*)(int64_t count, const float* x, float* y);
+  Function exp;
+  Function expm1;
+  Function sigmoid;
+  Function sigmoid_value;  // of SigmoidWithSlope
+  Function sigmoid_slope;
+  Function tanh;
+  Function tanh_value;  // of TanhWithSlope
+  Function tanh_slope;
+};
+
 struct SimdKernels {
   const char* name;
 
@@ -90,9 +106,12 @@ struct SimdKernels {
   void (*column_moments)(const Columns&, const float* x, const float* shift, double* sum,
                          double* square);
   // `sums`: of dy and of dy * (x - center); bounded: of dy within the bounds, and of dy out of
-  // them.
+  // them; tanh: of dy, dy * f and dy * df/dtheta.
   void (*column_sums)(const Columns&, const float* dy, const float* x, const Coefficients&,
                       double* const* sums);
+  // dx as well, of maps whose dx does not need the sums.
+  void (*column_sums_grad)(const Columns&, const float* dy, const float* x, const Coefficients&,
+                           double* const* sums, float* dx, bool stream);
   // `stream`: stores that bypass the caches, where the alignment allows it.
   void (*column_apply)(const Columns&, const float* x, const Coefficients&, float* y, bool stream);
   void (*column_apply_grad)(const Columns&, const float* dy, const float* x, const Coefficients&,
@@ -102,6 +121,8 @@ struct SimdKernels {
   void (*line_moments)(int64_t count, const float* x, float shift, double* sum, double* square);
   void (*line_sums)(int64_t count, const float* dy, const float* x, const Coefficients&,
                     double* const* sums);
+  void (*line_sums_grad)(int64_t count, const float* dy, const float* x, const Coefficients&,
+                         double* const* sums, float* dx, bool stream);
   void (*line_apply)(int64_t count, const float* x, const Coefficients&, float* y, bool stream);
   void (*line_apply_grad)(int64_t count, const float* dy, const float* x, const Coefficients&,
                           float* dx, bool stream);
@@ -124,6 +145,8 @@ struct SimdKernels {
                         double* out);
   void (*inverse_roots)(int64_t count, const double* values, double factor, double epsilon,
                         double* out);
+
+  Functions functions;
 };
 
 const SimdKernels& Simd();

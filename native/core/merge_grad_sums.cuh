@@ -16,12 +16,12 @@ struct GradChunks {
     return {partials, tiling.pairs, tiling.chunks};
   }
 
-  // Adds every stride-th chunk from `lane` on: g0, g1 and, of three sums, outside.
+  // Adds every stride-th chunk from `lane` on: g0, g1 and, of three sums, g2.
   template <int N>
   NORM_DEVICE void Add(Sums<N>& sum, int64_t pair, int lane, int stride) const {
     static_assert(N == 2 || N == 3, "sums of a backward");
     constexpr int kGroup = 4;
-    const float* const arrays[] = {partials.g0, partials.g1, partials.outside};
+    const float* const arrays[] = {partials.g0, partials.g1, partials.g2};
     for (int first = lane; first < chunks; first += kGroup * stride) {
       float values[kGroup][N];
       NORM_UNROLL

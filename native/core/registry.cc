@@ -12,6 +12,7 @@ const std::vector<const OpDecl*>& AllOps() {
              AttentiveNormOps,
              BatchNormOps,
              BatchRenormOps,
+             DynamicTanhOps,
              GlobalResponseNormOps,
              GroupNormOps,
              LayerNormOps,

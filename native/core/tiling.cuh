@@ -146,6 +146,15 @@ size_t MaxOverVectors(const View& view, F f) {
   return scalar > vector ? scalar : vector;
 }
 
+// The view of a pass whose numbers are one per channel: channels-last rows are just more positions.
+inline View Joined(View view) {
+  if (view.channels_last) {
+    view.positions *= view.rows;
+    view.rows = view.rows > 0 ? 1 : 0;
+  }
+  return view;
+}
+
 // Calls f(V, W) with the tiling's load width and channels per column as constants.
 template <class F>
 Status ForTiling(const Tiling& tiling, F f) {

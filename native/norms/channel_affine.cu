@@ -11,15 +11,6 @@ namespace tfjs_norm {
 namespace cuda {
 namespace {
 
-// The statistics are one per channel: channels-last rows are just more positions.
-View Joined(View view) {
-  if (view.channels_last) {
-    view.positions *= view.rows;
-    view.rows = view.rows > 0 ? 1 : 0;
-  }
-  return view;
-}
-
 struct ChannelGradients {
   const float* gamma;
   const float* variance;

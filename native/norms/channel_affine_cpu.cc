@@ -28,18 +28,16 @@ struct ForwardArrays {
 };
 
 struct BackwardArrays {
-  double* sum_g;
-  double* sum_gx;
-  float* a;
+  double* sums[2];  // of dy and of dy * (x - mean)
+  float* p;
   float* zero;
-  unsigned char* sums;
-  BackwardArrays(const View& view, Workspace* workspace)
-      : sum_g(workspace->Take<double>(view.channels)),
-        sum_gx(workspace->Take<double>(view.channels)),
-        a(workspace->Take<float>(view.channels)),
-        zero(workspace->Take<float>(view.channels)),
-        sums(workspace->Take<unsigned char>(
-            static_cast<int64_t>(SumPerChannelWorkspaceBytes(view)))) {}
+  unsigned char* workspace;
+  BackwardArrays(const View& view, Workspace* arena)
+      : sums{arena->Take<double>(view.channels), arena->Take<double>(view.channels)},
+        p(arena->Take<float>(view.channels)),
+        zero(arena->Take<float>(view.channels)),
+        workspace(arena->Take<unsigned char>(
+            static_cast<int64_t>(SumPerChannelWorkspaceBytes(view, Map::kAffine)))) {}
 };
 
 }  // namespace
@@ -71,21 +69,21 @@ Status Run(const ChannelAffineBackward& args, void* workspace) {
   Workspace arena(workspace);
   const BackwardArrays arrays(args.view, &arena);
   for (int64_t c = 0; c < args.view.channels; ++c) {
-    arrays.a[c] = static_cast<float>(Gamma(args, c) * Rho(args, c));
+    arrays.p[c] = static_cast<float>(Gamma(args, c) * Rho(args, c));
     arrays.zero[c] = 0;
   }
-  const Coefficients to_dx = {Map::kAffine, {arrays.zero, arrays.a, arrays.zero}};
   if (!args.dgamma && !args.dbeta && !args.dmean && !args.dvariance) {
+    const Coefficients to_dx = {Map::kAffine, {arrays.zero, arrays.p, arrays.zero}};
     ApplyPerChannel(args.view, args.dy, to_dx, args.dx);
     return Ok();
   }
-  SumPerChannel(args.view, args.dy, args.x, args.mean, to_dx, args.dx, arrays.sum_g, arrays.sum_gx,
-                arrays.sums);
+  SumPerChannel(args.view, args.dy, args.x, {Map::kAffine, {args.mean, arrays.p}}, args.dx,
+                arrays.sums, arrays.workspace);
   for (int64_t c = 0; c < args.view.channels; ++c) {
     const double rho = Rho(args, c);
     const double gamma = Gamma(args, c);
-    const double dgamma = rho * arrays.sum_gx[c];
-    const double dbeta = arrays.sum_g[c];
+    const double dgamma = rho * arrays.sums[1][c];
+    const double dbeta = arrays.sums[0][c];
     if (args.dgamma) args.dgamma[c] = static_cast<float>(dgamma);
     if (args.dbeta) args.dbeta[c] = static_cast<float>(dbeta);
     if (args.dmean) args.dmean[c] = static_cast<float>(-gamma * rho * dbeta);

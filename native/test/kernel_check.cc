@@ -10,6 +10,7 @@
 #include "test/kernel_attentive_cases.h"
 #include "test/kernel_global_response_cases.h"
 #include "test/kernel_online_cases.h"
+#include "test/kernel_element_cases.h"
 #include "test/kernel_row_cases.h"
 #include "test/kernel_set_cases.h"
 #include "test/kernel_switchable_cases.h"
@@ -180,6 +181,9 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   for (const OnlineCase& c : AwkwardOnline(options.quick)) {
     CheckOnlineNorm(results, device, c, random);
   }
+  for (const TanhCase& c : AwkwardTanh(options.quick)) {
+    CheckDynamicTanh(results, device, c, random);
+  }
   const int count = options.quick ? 15 : 120;
   for (int i = 0; i < count; ++i) {
     const SetCase c = RandomSet(random);
@@ -190,6 +194,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckAttentiveNorm(results, device, RandomAttentive(random), random);
     CheckGlobalResponseNorm(results, device, RandomGlobalResponse(random), random);
     CheckOnlineNorm(results, device, RandomOnline(random), random);
+    CheckDynamicTanh(results, device, RandomTanh(random), random);
   }
 }
 

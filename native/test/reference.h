@@ -43,6 +43,18 @@ inline int64_t Offset(const View& view, int64_t row, int64_t position, int64_t c
                             : (row * view.channels + channel) * view.positions + position;
 }
 
+// Calls f(offset, pair, channel) for every element.
+template <typename F>
+void ForEachElement(const View& view, F f) {
+  for (int64_t n = 0; n < view.rows; ++n) {
+    for (int64_t p = 0; p < view.positions; ++p) {
+      for (int64_t c = 0; c < view.channels; ++c) {
+        f(Offset(view, n, p, c), n * view.channels + c, c);
+      }
+    }
+  }
+}
+
 // Mean and biased variance over `rows` x all positions x `channels` starting at the given ones.
 struct Statistic {
   double count = 0;

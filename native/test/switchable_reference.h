@@ -102,18 +102,6 @@ inline SwitchableStatistics StatisticsOf(const SwitchableNorm& args) {
   return s;
 }
 
-// Calls f(offset, pair, channel) for every element.
-template <typename F>
-void ForEachElement(const View& view, F f) {
-  for (int64_t n = 0; n < view.rows; ++n) {
-    for (int64_t p = 0; p < view.positions; ++p) {
-      for (int64_t c = 0; c < view.channels; ++c) {
-        f(Offset(view, n, p, c), n * view.channels + c, c);
-      }
-    }
-  }
-}
-
 inline Switchable Run(const SwitchableNormForward& args) {
   const SwitchableStatistics s = StatisticsOf(args);
   Switchable out;

@@ -48,6 +48,16 @@ export function toParameter(fail: Fail, argument: string, value: unknown, shape:
   return tensor;
 }
 
+/** A parameter of one value, as a tensor of shape [1]. */
+export function toScalar(fail: Fail, argument: string, value: unknown): Tensor {
+  if (typeof value === 'number') return tf.tensor1d([value], 'float32');
+  const tensor = toTensor(fail, argument, value);
+  if (tensor.size !== 1 || tensor.rank > 1) {
+    fail(argument, 'must be one number, or a tensor of shape [] or [1]', tensor.shape);
+  }
+  return tensor.rank === 1 ? tensor : tf.reshape(tensor, [1]);
+}
+
 /** Runs `body` on x with `axes` moved to the end, and moves them back. */
 export function withTrailing(x: Tensor, axes: number[], body: (x: Tensor) => Tensor): Tensor {
   const first = x.rank - axes.length;

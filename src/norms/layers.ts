@@ -5,6 +5,7 @@ import {
   GlobalResponseNormalization,
   type GlobalResponseNormalizationArgs,
 } from './globalResponseNormalization';
+import { DynamicTanh, type DynamicTanhArgs } from './dynamicTanhLayer';
 import { GroupNormalization, type GroupNormalizationArgs } from './groupNormalization';
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
 import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
@@ -19,6 +20,7 @@ export {
   AttentiveNormalization,
   BatchNormalization,
   GlobalResponseNormalization,
+  DynamicTanh,
   GroupNormalization,
   InstanceNormalization,
   LayerNormalization,
@@ -42,6 +44,11 @@ export function globalResponseNormalization(
   args?: GlobalResponseNormalizationArgs,
 ): GlobalResponseNormalization {
   return new GlobalResponseNormalization(args);
+}
+
+/** A {@link DynamicTanh} layer. */
+export function dynamicTanh(args?: DynamicTanhArgs): DynamicTanh {
+  return new DynamicTanh(args);
 }
 
 /** A {@link GroupNormalization} layer. */

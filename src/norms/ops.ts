@@ -4,6 +4,7 @@ export { batchNorm } from './batchNorm';
 export { batchNormInference } from './batchNormInference';
 export { batchRenorm } from './batchRenorm';
 export { globalResponseNorm } from './globalResponseNorm';
+export { dynamicTanh } from './dynamicTanh';
 export { groupNorm } from './groupNorm';
 export { instanceNorm } from './instanceNorm';
 export { layerNorm } from './layerNorm';

@@ -12,7 +12,16 @@ const FLT_MAX = 3.4028234663852886e38;
 
 describe.each(everyOp)(
   '$name',
-  ({ name, op, reference, perSample, mixed = false, keepsMean = false, anyChannels = {} }) => {
+  ({
+    name,
+    op,
+    reference,
+    perSample,
+    mixed = false,
+    keepsMean = false,
+    elementwise = false,
+    anyChannels = {},
+  }) => {
     test('all NaN in, all NaN out', () => {
       tf.tidy(() => {
         const y = values(op(tf.fill(SHAPE, Number.NaN)));
@@ -33,10 +42,13 @@ describe.each(everyOp)(
           const sample = x.data.length / SHAPE[0]!;
           for (let i = 0; i < y.length; i++) {
             const [otherSample, otherChannel] = [i >= sample, i % channels !== at % channels];
-            const untouched = (otherSample || !(perSample || mixed)) && (otherChannel || perSample);
+            const untouched = elementwise
+              ? i !== at
+              : (otherSample || !(perSample || mixed)) && (otherChannel || perSample);
             if (untouched && y[i] !== clean[i]) throw new Error(`element ${i} changed to ${y[i]}`);
           }
-          if (value !== FLT_MAX) expect(y[at]).toBeNaN();
+          if (elementwise) expect(y[at]).toBe(Math.fround(reference(x.data, SHAPE).y[at]!));
+          else if (value !== FLT_MAX) expect(y[at]).toBeNaN();
         });
       },
     );

@@ -45,7 +45,8 @@ export interface Normalizer {
   name: string;
   /** The first has shape [3, 5, 4, 6] and the layer's usable arguments. */
   cases: Case[];
-  epsilon: number;
+  /** None where the op has none. */
+  epsilon?: number;
   /** Default presence of gamma and beta in the layer. */
   scale: boolean;
   center: boolean;

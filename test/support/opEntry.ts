@@ -35,6 +35,8 @@ export interface EveryOp {
   rows?: boolean;
   /** Whether x is scaled but its own mean stays. */
   keepsMean?: boolean;
+  /** Whether an element's result depends on no other element; an infinite one's is finite. */
+  elementwise?: boolean;
   /** Options with which any number of channels will do. */
   anyChannels?: object;
   /** With which every element is alone in its statistic; [1, 6] unless given. */

@@ -9,13 +9,16 @@ export interface Prepared {
   x: Array64;
   dy: Array64;
   parameters: Parameters;
+  /** With the normalizer's epsilon, where it has one. */
   options: NonNullable<Case['options']> & { epsilon: number };
   reference: ReturnType<Normalizer['reference']>;
 }
 
 /** Normal data with a different mean and spread in each parameter class, so that no statistic is trivial. */
 export function prepare(normalizer: Normalizer, c: Case, seed = 1): Prepared {
-  const options = { epsilon: normalizer.epsilon, ...c.options };
+  const { epsilon } = normalizer;
+  const given = epsilon === undefined ? c.options : { epsilon, ...c.options };
+  const options = { ...given } as Prepared['options'];
   const partition = normalizer.partition(c.shape, options);
   const { mean = 0.5, deviation = 1.5 } = c;
   const x = normal(c.shape, seed, { mean, deviation });

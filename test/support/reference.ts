@@ -40,6 +40,7 @@ export interface Options {
   errorCompensation?: 'clamp' | 'layerScaling' | 'none';
   clampValue?: number;
   layerScalingEpsilon?: number;
+  alpha?: number;
 }
 
 export interface Parameters {

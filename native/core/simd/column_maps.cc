@@ -101,56 +101,59 @@ void GradAll(const Columns& block, const float* dy, const float* x, const Coeffi
 
 constexpr int64_t kSumsStride = kMaxWidth + kLanes;
 
-template <class M, int kPositions, bool kPart>
-inline void SumsStep(const float* dy, const float* x, int64_t stride,
-                     const Arrays<M::kSumArrays>& by, int64_t c, int64_t part, double* sums) {
-  Float k[M::kSumArrays];
+// P: Sums or SumsAndGrad. `dx` is null where it is not written.
+template <class P, int kPositions, bool kPart>
+inline void SumsStep(const float* dy, const float* x, int64_t first, int64_t stride,
+                     const Arrays<P::kArrays>& by, int64_t c, int64_t part, double* sums,
+                     float* dx) {
+  Float k[P::kArrays];
   by.template LoadAt<kPart>(c, part, k);
-  Wide totals[M::kSums];
-  for (int i = 0; i < M::kSums; ++i) totals[i] = LoadDoubles(sums + i * kSumsStride + c);
+  Wide totals[P::kSums];
+  for (int i = 0; i < P::kSums; ++i) totals[i] = LoadDoubles(sums + i * kSumsStride + c);
   for (int u = 0; u < kPositions; ++u) {
-    const int64_t at = u * stride + c;
-    M::Sum(Values<kPart>{dy + at, part}, Values<kPart>{x + at, part}, k, totals);
+    const int64_t at = first + u * stride + c;
+    P::Add(Values<kPart>{dy + at, part}, Values<kPart>{x + at, part}, k, totals, dx, at);
   }
-  for (int i = 0; i < M::kSums; ++i) StoreDoubles(sums + i * kSumsStride + c, totals[i]);
+  for (int i = 0; i < P::kSums; ++i) StoreDoubles(sums + i * kSumsStride + c, totals[i]);
 }
 
-template <class M, int kPositions>
-inline void SumsOf(const float* dy, const float* x, int64_t width, int64_t stride,
-                   const Arrays<M::kSumArrays>& by, double* sums) {
+// Of the positions from offset `first` on.
+template <class P, int kPositions>
+inline void SumsOf(const float* dy, const float* x, int64_t first, int64_t width, int64_t stride,
+                   const Arrays<P::kArrays>& by, double* sums, float* dx) {
   const Ahead<kPositions> ahead(width, stride);
   int64_t c = 0;
   for (; c + kLanes <= width; c += kLanes) {
-    ahead.Fetch(dy, c);
-    ahead.Fetch(x, c);
-    SumsStep<M, kPositions, false>(dy, x, stride, by, c, 0, sums);
+    ahead.Fetch(dy + first, c);
+    ahead.Fetch(x + first, c);
+    SumsStep<P, kPositions, false>(dy, x, first, stride, by, c, 0, sums, dx);
   }
-  if (c < width) SumsStep<M, kPositions, true>(dy, x, stride, by, c, width - c, sums);
+  if (c < width) {
+    SumsStep<P, kPositions, true>(dy, x, first, stride, by, c, width - c, sums, dx);
+  }
 }
 
-template <class M>
+template <class P>
 void SumsAll(const Columns& block, const float* dy, const float* x, const Coefficients& by,
-             double* const* out) {
+             double* const* out, float* dx) {
   const Folded folded = Fold(block);
-  const Replicas<M::kSumArrays> arrays(by, block.channels, folded.fold);
-  alignas(64) double sums[M::kSums * kSumsStride];
-  for (int i = 0; i < M::kSums; ++i) {
+  const Replicas<P::kArrays> arrays(by, block.channels, folded.fold);
+  const int64_t stride = folded.stride;
+  alignas(64) double sums[P::kSums * kSumsStride];
+  for (int i = 0; i < P::kSums; ++i) {
     for (int64_t c = 0; c < folded.width + kLanes; ++c) sums[i * kSumsStride + c] = 0;
   }
   int64_t s = 0;
   for (; s + kTogether <= folded.positions; s += kTogether) {
-    const int64_t at = s * folded.stride;
-    SumsOf<M, kTogether>(dy + at, x + at, folded.width, folded.stride, arrays.folded, sums);
+    SumsOf<P, kTogether>(dy, x, s * stride, folded.width, stride, arrays.folded, sums, dx);
   }
   for (; s < folded.positions; ++s) {
-    const int64_t at = s * folded.stride;
-    SumsOf<M, 1>(dy + at, x + at, folded.width, folded.stride, arrays.folded, sums);
+    SumsOf<P, 1>(dy, x, s * stride, folded.width, stride, arrays.folded, sums, dx);
   }
   for (s *= folded.fold; s < block.positions; ++s) {
-    const int64_t at = s * block.stride;
-    SumsOf<M, 1>(dy + at, x + at, block.channels, block.stride, arrays.given, sums);
+    SumsOf<P, 1>(dy, x, s * block.stride, block.channels, block.stride, arrays.given, sums, dx);
   }
-  for (int i = 0; i < M::kSums; ++i) {
+  for (int i = 0; i < P::kSums; ++i) {
     MergeReplicas(sums + i * kSumsStride, block.channels, folded.fold, out[i]);
   }
 }
@@ -158,7 +161,7 @@ void SumsAll(const Columns& block, const float* dy, const float* x, const Coeffi
 void ColumnApply(const Columns& block, const float* x, const Coefficients& by, float* y,
                  bool stream) {
   const bool streams = stream && StreamAligned(y, Fold(block).stride);
-  ForMap(by.map, [&](auto map) {
+  ForApplyMap(by.map, [&](auto map) {
     using M = decltype(map);
     streams ? ApplyAll<M, true>(block, x, by, y) : ApplyAll<M, false>(block, x, by, y);
   });
@@ -175,13 +178,28 @@ void ColumnApplyGrad(const Columns& block, const float* dy, const float* x, cons
 
 void ColumnSums(const Columns& block, const float* dy, const float* x, const Coefficients& by,
                 double* const* sums) {
-  ForMap(by.map, [&](auto map) { SumsAll<decltype(map)>(block, dy, x, by, sums); });
+  ForMap(by.map, [&](auto map) { SumsAll<Sums<decltype(map)>>(block, dy, x, by, sums, nullptr); });
+}
+
+void ColumnSumsGrad(const Columns& block, const float* dy, const float* x, const Coefficients& by,
+                    double* const* sums, float* dx, bool stream) {
+  // The rest of a folded tensor does not start on a vector.
+  const Folded folded = Fold(block);
+  const bool streams = stream && StreamAligned(dx, folded.stride) &&
+                       (folded.fold == 1 || block.positions % folded.fold == 0);
+  ForSumGradMap(by.map, [&](auto map) {
+    using M = decltype(map);
+    streams ? SumsAll<SumsAndGrad<M, true>>(block, dy, x, by, sums, dx)
+            : SumsAll<SumsAndGrad<M, false>>(block, dy, x, by, sums, dx);
+  });
+  if (streams) StreamFence();
 }
 
 }  // namespace
 
 void RegisterColumnMaps(SimdKernels* kernels) {
   kernels->column_sums = ColumnSums;
+  kernels->column_sums_grad = ColumnSumsGrad;
   kernels->column_apply = ColumnApply;
   kernels->column_apply_grad = ColumnApplyGrad;
 }

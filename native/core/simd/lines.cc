@@ -48,26 +48,25 @@ struct Filled {
   }
 };
 
-template <class M>
+// P: Sums or SumsAndGrad. `dx` is null where it is not written.
+template <class P>
 void SumsAll(int64_t count, const float* dy, const float* x, const Coefficients& by,
-             double* const* out) {
-  const Filled<M::kSumArrays> filled(by);
-  Wide sums[kChains][M::kSums] = {};
+             double* const* out, float* dx) {
+  const Filled<P::kArrays> filled(by);
+  Wide sums[kChains][P::kSums] = {};
+  const auto add = [&](int64_t at, Wide* chain) {
+    P::Add(Values<false>{dy + at, 0}, Values<false>{x + at, 0}, filled.k, chain, dx, at);
+  };
   int64_t i = 0;
   for (; i + kChains * kLanes <= count; i += kChains * kLanes) {
-    for (int u = 0; u < kChains; ++u) {
-      const int64_t at = i + u * kLanes;
-      M::Sum(Values<false>{dy + at, 0}, Values<false>{x + at, 0}, filled.k, sums[u]);
-    }
+    for (int u = 0; u < kChains; ++u) add(i + u * kLanes, sums[u]);
   }
-  for (; i + kLanes <= count; i += kLanes) {
-    M::Sum(Values<false>{dy + i, 0}, Values<false>{x + i, 0}, filled.k, sums[0]);
-  }
+  for (; i + kLanes <= count; i += kLanes) add(i, sums[0]);
   if (i < count) {
     const int64_t part = count - i;
-    M::Sum(Values<true>{dy + i, part}, Values<true>{x + i, part}, filled.k, sums[0]);
+    P::Add(Values<true>{dy + i, part}, Values<true>{x + i, part}, filled.k, sums[0], dx, i);
   }
-  for (int n = 0; n < M::kSums; ++n) {
+  for (int n = 0; n < P::kSums; ++n) {
     *out[n] = Sum((sums[0][n] + sums[1][n]) + (sums[2][n] + sums[3][n]));
   }
 }
@@ -118,11 +117,23 @@ void GradAll(int64_t count, const float* dy, const float* x, const Coefficients&
 
 void LineSums(int64_t count, const float* dy, const float* x, const Coefficients& by,
               double* const* sums) {
-  ForMap(by.map, [&](auto map) { SumsAll<decltype(map)>(count, dy, x, by, sums); });
+  ForMap(by.map, [&](auto map) { SumsAll<Sums<decltype(map)>>(count, dy, x, by, sums, nullptr); });
+}
+
+void LineSumsGrad(int64_t count, const float* dy, const float* x, const Coefficients& by,
+                  double* const* sums, float* dx, bool stream) {
+  // A line that does not start on a vector is not streamed: its sums would be in another order.
+  const bool streams = stream && StreamAligned(dx, 0);
+  ForSumGradMap(by.map, [&](auto map) {
+    using M = decltype(map);
+    streams ? SumsAll<SumsAndGrad<M, true>>(count, dy, x, by, sums, dx)
+            : SumsAll<SumsAndGrad<M, false>>(count, dy, x, by, sums, dx);
+  });
+  if (streams) StreamFence();
 }
 
 void LineApply(int64_t count, const float* x, const Coefficients& by, float* y, bool stream) {
-  ForMap(by.map, [&](auto map) {
+  ForApplyMap(by.map, [&](auto map) {
     using M = decltype(map);
     stream ? ApplyAll<M, true>(count, x, by, y) : ApplyAll<M, false>(count, x, by, y);
   });
@@ -141,6 +152,7 @@ void LineApplyGrad(int64_t count, const float* dy, const float* x, const Coeffic
 void RegisterLines(SimdKernels* kernels) {
   kernels->line_moments = LineMoments;
   kernels->line_sums = LineSums;
+  kernels->line_sums_grad = LineSumsGrad;
   kernels->line_apply = LineApply;
   kernels->line_apply_grad = LineApplyGrad;
 }

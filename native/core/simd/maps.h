@@ -4,7 +4,7 @@
 #pragma once
 
 #include "core/host_simd.h"
-#include "core/simd/vector.h"
+#include "core/simd/functions.h"
 
 namespace tfjs_norm {
 namespace host {
@@ -24,6 +24,7 @@ struct AffineMap {
   static constexpr int kApplyArrays = 3;
   static constexpr int kGradArrays = 4;
   static constexpr int kSumArrays = 1;
+  static constexpr int kSumGradArrays = 2;
   static constexpr int kSums = 2;
 
   static Float Apply(Float x, const Float* k) { return k[1] * (x - k[0]) + k[2]; }
@@ -35,6 +36,11 @@ struct AffineMap {
     const Wide g = dy.Widened();
     sums[0] = sums[0] + g;
     sums[1] = sums[1] + g * Widen(x.Narrow() - k[0]);
+  }
+  template <bool kPart>
+  static Float SumGrad(Values<kPart> dy, Values<kPart> x, const Float* k, Wide* sums) {
+    Sum(dy, x, k, sums);
+    return k[1] * dy.Narrow();
   }
 };
 
@@ -69,11 +75,68 @@ struct BoundedMap {
   }
 };
 
-// f(Map()) for the policy of `map`.
+// 0 where the slope is, for an infinite factor too.
+static inline Float TimesSlope(Float factor, Float slope) {
+  return slope == 0.0f ? slope : factor * slope;
+}
+
+struct TanhMap {
+  static constexpr int kApplyArrays = 3;
+  static constexpr int kSumGradArrays = 2;
+  static constexpr int kSums = 3;
+
+  static Float Apply(Float x, const Float* k) { return k[1] * Tanh(k[0] * x) + k[2]; }
+  template <bool kPart>
+  static Float SumGrad(Values<kPart> dy, Values<kPart> x_at, const Float* k, Wide* sums) {
+    const Float g = dy.Narrow();
+    const Float x = x_at.Narrow();
+    const WithSlope f = TanhWithSlope(k[0] * x);
+    const Wide wide = Widen(g);
+    sums[0] = sums[0] + wide;
+    sums[1] = sums[1] + wide * Widen(f.value);
+    sums[2] = sums[2] + wide * Widen(TimesSlope(x, f.slope));
+    return TimesSlope(k[0], f.slope) * k[1] * g;
+  }
+};
+
+// f(Map()) for the policy of `map`, of those with Apply, Sum and Grad, with Apply alone, and with
+// SumGrad.
 template <typename F>
 static inline void ForMap(Map map, F f) {
   map == Map::kBounded ? f(BoundedMap()) : f(AffineMap());
 }
+template <typename F>
+static inline void ForApplyMap(Map map, F f) {
+  map == Map::kTanh ? f(TanhMap()) : ForMap(map, f);
+}
+template <typename F>
+static inline void ForSumGradMap(Map map, F f) {
+  map == Map::kTanh ? f(TanhMap()) : f(AffineMap());
+}
+
+// The policies of a pass that sums, alone or with dx.
+template <class M>
+struct Sums {
+  static constexpr int kArrays = M::kSumArrays;
+  static constexpr int kSums = M::kSums;
+
+  template <bool kPart>
+  static void Add(Values<kPart> dy, Values<kPart> x, const Float* k, Wide* sums, float*, int64_t) {
+    M::Sum(dy, x, k, sums);
+  }
+};
+template <class M, bool kStream>
+struct SumsAndGrad {
+  static constexpr int kArrays = M::kSumGradArrays;
+  static constexpr int kSums = M::kSums;
+
+  template <bool kPart>
+  static void Add(Values<kPart> dy, Values<kPart> x, const Float* k, Wide* sums, float* dx,
+                  int64_t at) {
+    const Float d = M::SumGrad(dy, x, k, sums);
+    kPart ? StorePart(dx + at, d, dy.part) : Put<kStream>(dx + at, d);
+  }
+};
 
 }  // namespace NORM_SIMD
 }  // namespace host
