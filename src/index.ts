@@ -19,7 +19,12 @@ export { NormError } from './core/errors';
 export type { AffineOptions } from './core/parameters';
 export type { Device, LoadStep } from './core/report';
 export type { CalibrationBatch, CalibrationData, CalibrationReport } from './models/calibrate';
-export type { KeptLayer, NativeOpsReport, ReplacedLayer } from './models/useNativeOps';
+export type {
+  ReplaceNormalizationOptions,
+  ReplaceNormalizationReport,
+} from './models/replaceNormalization';
+export type { NativeOpsReport } from './models/useNativeOps';
+export type { KeptLayer, ReplacedLayer } from './models/walk';
 export type { NativeCounters } from './native';
 export type {
   AttentionActivation,

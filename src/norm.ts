@@ -7,6 +7,7 @@ export { NormError } from './core/errors';
 /** What happened while the package loaded, step by step: what was found, what failed and how to fix it. */
 export { loadSteps as loadReport } from './core/report';
 export { calibrate } from './models/calibrate';
+export { replaceNormalization } from './models/replaceNormalization';
 export { useNativeOps } from './models/useNativeOps';
 export * as layers from './norms/layers';
 export * as ops from './norms/ops';

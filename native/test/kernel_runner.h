@@ -16,6 +16,7 @@
 #include "core/c_api.h"
 #include "core/op.h"
 #include "norms/attentive_norm.h"
+#include "norms/dynamic_tanh.h"
 #include "norms/global_response_norm.h"
 #include "norms/online_norm.h"
 #include "norms/switchable_norm.h"

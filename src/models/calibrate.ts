@@ -1,8 +1,9 @@
 /** Batch-average statistics for inference. */
-import type { LayersModel, layers, Tensor } from '@tensorflow/tfjs-node';
+import type { LayersModel, Tensor } from '@tensorflow/tfjs-node';
 import { opFail } from '../core/errors';
 import { SwitchableNormalization } from '../norms/switchableNormalization';
 import { tf } from '../tensorflow';
+import { layersOf } from './walk';
 
 /** A batch: the model's inputs, or those and anything else, as `[inputs, targets]` or `{ xs, ys }`. */
 export type CalibrationBatch =
@@ -22,18 +23,6 @@ export interface CalibrationReport {
   steps: number;
   /** The names of the layers that have new statistics. */
   layers: string[];
-}
-
-type Container = layers.Layer & { layers?: layers.Layer[]; layer?: layers.Layer };
-
-/** The layers to calibrate, also inside of nested models and wrappers; each once. */
-function layersOf(container: Container, found = new Set<SwitchableNormalization>()) {
-  const inside = [...(container.layers ?? []), ...(container.layer ? [container.layer] : [])];
-  for (const layer of inside) {
-    if (layer instanceof SwitchableNormalization && layer.needsCalibration) found.add(layer);
-    layersOf(layer as Container, found);
-  }
-  return found;
 }
 
 async function* batchesOf(data: CalibrationData): AsyncGenerator<{ batch: unknown; own: boolean }> {
@@ -81,7 +70,9 @@ export async function calibrate(
   if (dataset === null || typeof dataset !== 'object') {
     return fail('dataset', 'must be a tf.data.Dataset or an iterable of batches', dataset);
   }
-  const found = [...layersOf(model as unknown as Container)];
+  const found = layersOf(model).flatMap(({ layer }) =>
+    layer instanceof SwitchableNormalization && layer.needsCalibration ? [layer] : [],
+  );
   if (found.length === 0) {
     return fail(
       'model',

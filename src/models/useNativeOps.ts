@@ -1,23 +1,11 @@
 /** Gives the normalization layers of an existing model our classes. */
-import type { LayersModel, layers } from '@tensorflow/tfjs-node';
+import type { LayersModel } from '@tensorflow/tfjs-node';
 import { checkEpsilon, checkFraction } from '../core/checks';
 import { opFail } from '../core/errors';
 import { BatchNormalization } from '../norms/batchNormalization';
 import { LayerNormalization } from '../norms/layerNormalization';
 import { tf } from '../tensorflow';
-
-export interface ReplacedLayer {
-  name: string;
-  /** The class names before and after. */
-  from: string;
-  to: string;
-}
-
-export interface KeptLayer {
-  name: string;
-  className: string;
-  reason: string;
-}
+import { checkModel, type KeptLayer, type Layer, layersOf, type ReplacedLayer } from './walk';
 
 /** What {@link useNativeOps} did. */
 export interface NativeOpsReport<M> {
@@ -28,7 +16,6 @@ export interface NativeOpsReport<M> {
   kept: KeptLayer[];
 }
 
-type Layer = layers.Layer;
 type StockFields = Layer & { axis: number | number[]; epsilon: number; momentum: number };
 
 const single = (axis: number | number[]) =>
@@ -85,25 +72,6 @@ const REPLACEMENTS: Record<string, Replacement> = {
   },
 };
 
-/** All layers inside a layer: of a model, and of a wrapper such as TimeDistributed. */
-function inside(layer: Layer): Layer[] {
-  const {
-    layers: several,
-    layer: one,
-    forwardLayer,
-    backwardLayer,
-  } = layer as Layer & {
-    layers?: Layer[];
-    layer?: Layer;
-    forwardLayer?: Layer;
-    backwardLayer?: Layer;
-  };
-  return [
-    ...(several ?? []),
-    ...[one, forwardLayer, backwardLayer].filter((inner) => inner !== undefined),
-  ];
-}
-
 function reasonToKeep(layer: Layer, { stock, refuse }: Replacement): string | undefined {
   if (layer.constructor !== stock) {
     return 'it is not the layer class of the tfjs that this package uses';
@@ -139,33 +107,19 @@ function replace(layer: Layer, { native, fields }: Replacement): void {
  * Throws a `TypeError` where `model` is not a tfjs layers model.
  */
 export function useNativeOps<M extends LayersModel>(model: M): NativeOpsReport<M> {
-  if (!Array.isArray((model as Partial<LayersModel> | null | undefined)?.layers)) {
-    throw new TypeError(`useNativeOps: model must be a tf.LayersModel, got ${String(model)}`);
-  }
+  checkModel('useNativeOps', model);
   const report: NativeOpsReport<M> = { model, replaced: [], kept: [] };
-  const seen = new Set<Layer>();
-  const visit = (layer: Layer): void => {
-    if (seen.has(layer)) return;
-    seen.add(layer);
+  for (const { layer } of layersOf(model)) {
     const className = layer.getClassName();
-    const replacement = Object.hasOwn(REPLACEMENTS, className)
-      ? REPLACEMENTS[className]
-      : undefined;
-    if (replacement) {
-      const reason = reasonToKeep(layer, replacement);
-      if (reason) {
-        report.kept.push({ name: layer.name, className, reason });
-      } else {
-        replace(layer, replacement);
-        report.replaced.push({
-          name: layer.name,
-          from: className,
-          to: replacement.native.className,
-        });
-      }
+    if (!Object.hasOwn(REPLACEMENTS, className)) continue;
+    const replacement = REPLACEMENTS[className]!;
+    const reason = reasonToKeep(layer, replacement);
+    if (reason) {
+      report.kept.push({ name: layer.name, className, reason });
+    } else {
+      replace(layer, replacement);
+      report.replaced.push({ name: layer.name, from: className, to: replacement.native.className });
     }
-    inside(layer).forEach(visit);
-  };
-  visit(model);
+  }
   return report;
 }
