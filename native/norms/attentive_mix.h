@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
-#include "norms/attentive_norm.h"
 #include "core/host_device.h"
+#include "norms/attentive_norm.h"
 #include "norms/statistic.h"
 
 namespace tfjs_norm {
@@ -82,7 +82,9 @@ struct Attention {
   }
 
   NORM_HOST_DEVICE bool given() const { return norm == AttentionNorm::kBatch && !batch_of_logits; }
-  NORM_HOST_DEVICE double Bias(int64_t k) const { return bias ? static_cast<double>(bias[k]) : 0.0; }
+  NORM_HOST_DEVICE double Bias(int64_t k) const {
+    return bias ? static_cast<double>(bias[k]) : 0.0;
+  }
   NORM_HOST_DEVICE void TakeGiven(int64_t k) const {
     columns[k] = Standard::Of(moving_mean[k], moving_variance[k], epsilon);
   }
@@ -218,8 +220,8 @@ struct Slopes {
   double p, q, t;
 
   // Of a pair with D = d, mixed scale ga, squeezed value s = m * r and its gradient ds.
-  NORM_HOST_DEVICE Slopes(const SlopeRule& rule, const SetGradient& set, double rho, double d, double ga,
-                  double s, double r, double ds, double g0) {
+  NORM_HOST_DEVICE Slopes(const SlopeRule& rule, const SetGradient& set, double rho, double d,
+                          double ga, double s, double r, double ds, double g0) {
     p = rule.one_value ? 0.0 : ga * rho;
     q = rule.one_value ? 0.0 : -rho * rho * set.q;
     t = rule.one_value ? 0.0 : q * d - rho * set.p;

@@ -247,8 +247,8 @@ Status Run(const AttentiveNormBackward& args, void* workspace, void* stream) {
   Workspace space(workspace);
   const BackwardArrays work = TakeArrays(space, args, tiling);
   NORM_RETURN_IF_ERROR(LaunchGradSums(tiling, args.dy, args.x,
-                                      PairCenter{args.moments.hi, args.moments.lo}, work.chunks.partials,
-                                      stream));
+                                      PairCenter{args.moments.hi, args.moments.lo},
+                                      work.chunks.partials, stream));
 
   const auto config = [&](const char* name, int64_t blocks, size_t shared) {
     return LaunchConfig{name, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), shared, stream};

@@ -6,9 +6,9 @@
 
 #include "core/op.h"
 #include "norms/attentive_norm.h"
+#include "norms/dynamic_tanh.h"
 #include "norms/global_response_norm.h"
 #include "norms/online_norm.h"
-#include "norms/dynamic_tanh.h"
 #include "norms/row_norm.h"
 #include "norms/set_norm.h"
 #include "norms/switchable_norm.h"

@@ -8,9 +8,9 @@
 #include <cstdlib>
 
 #include "test/kernel_attentive_cases.h"
+#include "test/kernel_element_cases.h"
 #include "test/kernel_global_response_cases.h"
 #include "test/kernel_online_cases.h"
-#include "test/kernel_element_cases.h"
 #include "test/kernel_row_cases.h"
 #include "test/kernel_set_cases.h"
 #include "test/kernel_switchable_cases.h"

@@ -4,9 +4,9 @@ import {
   checkBoolean,
   checkChoice,
   checkEpsilon,
-  checkPositive,
   checkFraction,
   checkGroups,
+  checkPositive,
   resolveChannelAxis,
 } from '../core/checks';
 import type { AttentionActivation, AttentionNorm } from '../core/composed/attention';

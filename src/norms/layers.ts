@@ -1,11 +1,11 @@
 /** The members of `norm.layers`: the layer classes, and a function that makes each, as in `tf.layers`. */
 import { AttentiveNormalization, type AttentiveNormalizationArgs } from './attentiveNormalization';
 import { BatchNormalization, type BatchNormalizationArgs } from './batchNormalization';
+import { DynamicTanh, type DynamicTanhArgs } from './dynamicTanhLayer';
 import {
   GlobalResponseNormalization,
   type GlobalResponseNormalizationArgs,
 } from './globalResponseNormalization';
-import { DynamicTanh, type DynamicTanhArgs } from './dynamicTanhLayer';
 import { GroupNormalization, type GroupNormalizationArgs } from './groupNormalization';
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
 import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
@@ -19,8 +19,8 @@ import {
 export {
   AttentiveNormalization,
   BatchNormalization,
-  GlobalResponseNormalization,
   DynamicTanh,
+  GlobalResponseNormalization,
   GroupNormalization,
   InstanceNormalization,
   LayerNormalization,
