@@ -1,13 +1,13 @@
-// The main job: trains a small convolutional network on MNIST with one normalization layer or another, at
+// What npm start runs: trains a small convolutional network on MNIST with one normalization layer or another, at
 // several batch sizes, and prints what each reached. `npm start -- --help` lists the options.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import progress from 'cli-progress';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { accuracyChart } from './mnist/chart.mjs';
-import { batchOf, loadMnist, shuffledIndices } from './mnist/data.mjs';
+import { batchOf, loadMnist } from './mnist/data.mjs';
 import { buildModel, normLayers } from './mnist/model.mjs';
+import { accuracyOf, imagesByDefault, percent, progressBar, train } from './mnist/train.mjs';
 
 const layers = normLayers(norm);
 
@@ -50,7 +50,6 @@ const options = new Command('npm start --')
   .parse()
   .opts();
 
-// Steps cost about the same at any small batch, so a default run takes a bounded number of steps.
 const DEFAULT_STEPS = 4000;
 const EVALUATIONS = 12;
 const QUICK_TEST_IMAGES = 2000;
@@ -66,48 +65,32 @@ const quickTestSet = tf.tidy(() => ({
 function imagesFor(batchSize) {
   if (options.images) return options.images;
   if (options.full) return 3 * mnist.train.count;
-  return Math.min(mnist.train.count, DEFAULT_STEPS * batchSize);
-}
-
-function accuracyOf(model, { x, y }) {
-  const [loss, accuracy] = model.evaluate(x, y, { batchSize: 1000 });
-  const value = accuracy.dataSync()[0];
-  tf.dispose([loss, accuracy]);
-  return value;
+  return imagesByDefault(mnist.train, batchSize, DEFAULT_STEPS);
 }
 
 async function trainOne(name, batchSize, bar) {
-  // The step size shrinks with the batch (linear scaling), as is usual in the literature.
-  const model = buildModel(tf, layers[name], 0.02 * Math.sqrt(batchSize / 32));
+  const model = buildModel(tf, layers[name], batchSize);
   const images = imagesFor(batchSize);
-  const steps = Math.floor(images / batchSize);
-  const evaluateEvery = Math.max(1, Math.ceil(steps / EVALUATIONS));
   const points = [];
-  let order;
-  let seconds = 0;
-  for (let step = 0; step < steps; step++) {
-    const start = performance.now();
-    const first = (step * batchSize) % (mnist.train.count - batchSize + 1);
-    if (!order || first < batchSize) order = shuffledIndices(mnist.train.count, 7 + step);
-    const batch = batchOf(tf, mnist.train, order.subarray(first, first + batchSize));
-    await model.trainOnBatch(batch.x, batch.y);
-    tf.dispose(batch);
-    seconds += (performance.now() - start) / 1000;
-    if ((step + 1) % evaluateEvery === 0 || step + 1 === steps) {
-      points.push({ images: (step + 1) * batchSize, accuracy: accuracyOf(model, quickTestSet) });
-    }
-    bar.increment(1, {
-      label: `${name} norm, batch ${batchSize}`,
-      accuracy: percent(points.at(-1)?.accuracy),
-    });
-  }
-  const accuracy = accuracyOf(model, testSet);
+  const seconds = await train(tf, model, mnist.train, {
+    batchSize,
+    images,
+    onStep: (step, steps) => {
+      if (step % Math.ceil(steps / EVALUATIONS) === 0 || step === steps) {
+        points.push({ images: step * batchSize, accuracy: accuracyOf(tf, model, quickTestSet) });
+      }
+      bar.increment(1, {
+        label: `${name} norm, batch ${batchSize}`,
+        accuracy: percent(points.at(-1)?.accuracy),
+      });
+    },
+  });
+  const accuracy = accuracyOf(tf, model, testSet);
   model.optimizer.dispose();
   model.dispose();
-  return { norm: name, batchSize, images: steps * batchSize, accuracy, seconds, points };
+  const seen = Math.floor(images / batchSize) * batchSize;
+  return { norm: name, batchSize, images: seen, accuracy, seconds, points };
 }
-
-const percent = (value) => (value === undefined ? '-' : `${(100 * value).toFixed(2)}%`);
 
 const device = norm.device();
 console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
@@ -118,14 +101,7 @@ const totalSteps = runs.reduce(
   (sum, { batchSize }) => sum + Math.floor(imagesFor(batchSize) / batchSize),
   0,
 );
-const bar = new progress.SingleBar(
-  {
-    format: ' {bar} {percentage}% | {label} | accuracy {accuracy} | {eta_formatted} left',
-    noTTYOutput: true,
-    notTTYSchedule: 10000,
-  },
-  progress.Presets.shades_classic,
-);
+const bar = progressBar();
 norm.resetCounters();
 bar.start(totalSteps, 0, { label: 'starting', accuracy: '-' });
 const results = [];

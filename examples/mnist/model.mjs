@@ -1,18 +1,29 @@
 // A small convolutional network with a norm after every convolution.
 
-/** Norms the demo can compare: name -> layer of this package. */
-export function normLayers(norm) {
-  return {
-    batch: () => norm.layers.batchNormalization({ momentum: 0.9 }),
-    group: () => norm.layers.groupNormalization({ groups: 4 }),
-    instance: () => norm.layers.instanceNormalization(),
-    layer: () => norm.layers.layerNormalization(),
-    rms: () => norm.layers.rmsNormalization(),
-    switchable: () => norm.layers.switchableNormalization(),
-  };
+/** name -> the function of `norm.layers` that makes the layer, and its arguments. */
+const NORMS = {
+  batch: ['batchNormalization', { momentum: 0.9 }],
+  group: ['groupNormalization', { groups: 4 }],
+  instance: ['instanceNormalization'],
+  layer: ['layerNormalization'],
+  rms: ['rmsNormalization'],
+  switchable: ['switchableNormalization'],
+  attentive: ['attentiveNormalization'],
+  online: ['onlineNormalization'],
+  grn: ['globalResponseNormalization'],
+  dyt: ['dynamicTanh'],
+};
+
+/** Norms the demo can compare: name -> new layer. */
+export function normLayers({ layers }) {
+  const entries = Object.entries(NORMS);
+  return Object.fromEntries(
+    entries.map(([name, [make, args]]) => [name, () => layers[make](args)]),
+  );
 }
 
-export function buildModel(tf, makeNorm, learningRate) {
+/** Compiled, with a step size for this batch size: it shrinks with the batch, as is usual in the literature. */
+export function buildModel(tf, makeNorm, batchSize) {
   let seed = 1;
   const kernelInitializer = () => tf.initializers.heNormal({ seed: seed++ });
   const block = (filters, strides, extra = {}) => [
@@ -41,7 +52,7 @@ export function buildModel(tf, makeNorm, learningRate) {
     ],
   });
   model.compile({
-    optimizer: tf.train.momentum(learningRate, 0.9),
+    optimizer: tf.train.momentum(0.02 * Math.sqrt(batchSize / 32), 0.9),
     loss: 'categoricalCrossentropy',
     metrics: ['accuracy'],
   });

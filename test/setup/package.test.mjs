@@ -38,7 +38,8 @@ test('every script that is shipped finds what it imports and reads', async () =>
 });
 
 test('what only a checkout can run is not shipped', async () => {
-  const outside = /^(test|bench|examples|build)\/|^scripts\/(stages|gpu-check|test|bench|start)/;
+  const outside =
+    /^(test|bench|examples|build)\/|^scripts\/(stages|gpu-check|test|bench|start|example)/;
   assert.deepEqual(
     (await packed()).filter((path) => outside.test(path)),
     [],

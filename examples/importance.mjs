@@ -1,0 +1,110 @@
+// Which statistics switchable norm learns to use, layer by layer, on MNIST in large and in small batches.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command } from 'commander';
+import { norm, tf } from 'tfjs-cuda-norm';
+import { stackedBars } from './mnist/chart.mjs';
+import { batchOf, loadMnist } from './mnist/data.mjs';
+import { buildModel, normLayers } from './mnist/model.mjs';
+import { accuracyOf, imagesByDefault, percent, progressBar, train } from './mnist/train.mjs';
+
+const options = new Command('npm run example -- importance')
+  .description('Train with switchable norm and show the learned weights of its statistics.')
+  .option('--steps <count>', 'most steps at a batch size', Number, 4000)
+  .option('--output <folder>', 'where the chart and the figures go', 'output')
+  .parse()
+  .opts();
+if (!Number.isInteger(options.steps) || options.steps < 1) {
+  console.error(`importance: --steps must be a whole number above 0, got '${options.steps}'`);
+  process.exit(1);
+}
+
+const BATCH_SIZES = [32, 2];
+const STATISTICS = ['mean', 'variance'];
+
+const mnist = loadMnist();
+const indices = Array.from({ length: mnist.test.count }, (_, i) => i);
+const testSet = batchOf(tf, mnist.test, indices);
+const { switchable } = normLayers(norm);
+
+async function run(batchSize, bar) {
+  const model = buildModel(tf, switchable, batchSize);
+  const images = imagesByDefault(mnist.train, batchSize, options.steps);
+  await train(tf, model, mnist.train, {
+    batchSize,
+    images,
+    onStep: () => bar.increment(1, { label: `batch ${batchSize}` }),
+  });
+  const layers = model.layers.filter(
+    (layer) => layer instanceof norm.layers.SwitchableNormalization,
+  );
+  const result = {
+    batchSize,
+    images,
+    accuracy: accuracyOf(tf, model, testSet),
+    layers: layers.map((layer, i) => ({ name: `layer ${i + 1}`, ...layer.importance() })),
+  };
+  model.optimizer.dispose();
+  model.dispose();
+  return result;
+}
+
+const device = norm.device();
+console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
+const bar = progressBar();
+const steps = BATCH_SIZES.map((batchSize) =>
+  Math.floor(imagesByDefault(mnist.train, batchSize, options.steps) / batchSize),
+);
+bar.start(
+  steps.reduce((a, b) => a + b),
+  0,
+  { label: 'starting', accuracy: '-' },
+);
+const results = [];
+for (const batchSize of BATCH_SIZES) results.push(await run(batchSize, bar));
+bar.stop();
+
+console.log('\n  batch  layer    statistic  instance    layer    batch');
+for (const { batchSize, layers } of results) {
+  for (const layer of layers) {
+    for (const statistic of STATISTICS) {
+      const { instance, layer: ofLayer, batch } = layer[statistic];
+      const shares = [instance, ofLayer, batch].map((share) => percent(share).padStart(8));
+      console.log(
+        `  ${String(batchSize).padStart(5)}  ${layer.name}  ${statistic.padEnd(9)}  ${shares.join(' ')}`,
+      );
+    }
+  }
+}
+console.log('');
+for (const { batchSize, images, accuracy } of results) {
+  console.log(`Batch ${batchSize}: ${percent(accuracy)} after ${images} images`);
+}
+
+// Switchable norm's paper finds less weight on batch statistics in small batches. What this run found:
+const [large, small] = results;
+for (const [i, layer] of large.layers.entries()) {
+  for (const statistic of STATISTICS) {
+    const [before, after] = [layer, small.layers[i]].map((of) => of[statistic].batch);
+    const change = after < before ? 'falls' : 'does not fall';
+    console.log(
+      `Weight of the batch ${statistic} in ${layer.name} ${change} from batch ${large.batchSize} to ` +
+        `${small.batchSize}: ${percent(before)} to ${percent(after)}`,
+    );
+  }
+}
+
+mkdirSync(options.output, { recursive: true });
+const groups = results.flatMap(({ batchSize, layers }) =>
+  layers.map((layer) => ({
+    label: `${layer.name}, batch ${batchSize}`,
+    bars: STATISTICS.map((statistic) => ({ label: statistic, parts: layer[statistic] })),
+  })),
+);
+const chartFile = path.join(options.output, 'importance.svg');
+writeFileSync(chartFile, stackedBars('Weights of the statistics in switchable norm', groups));
+writeFileSync(
+  path.join(options.output, 'importance.json'),
+  `${JSON.stringify({ device, results }, null, 2)}\n`,
+);
+console.log(`\nWeights: ${chartFile}`);
