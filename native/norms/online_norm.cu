@@ -53,7 +53,7 @@ NORM_DEVICE void Scan(const ForwardArrays& args, int64_t channel) {
   online::Write(args.variance, channels, channel, running.variance, pairs.training);
 }
 
-__global__ void NORM_LAUNCH_BOUNDS(1024, 1)
+__global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
     OnlineForwardKernel(SetTiling tiling, ForwardArrays args) {
   SharedArena arena;
   Deviations* shared = arena.Take<Deviations>(static_cast<int>(blockDim.x));
@@ -163,7 +163,7 @@ Status Run(const OnlineNormForward& args, void* workspace, void* stream) {
   c.a = work.a;
   c.b = work.b;
   const SetTiling channels =
-      SetTiling::OfChannels(args.view, args.moments_of_x() ? tiling.chunks : 1);
+      SetTiling::OfChannels(args.view, args.moments_of_x() ? tiling.chunks : 1).Narrow();
   const LaunchConfig of_channels = {"OnlineForward", dim3(channels.grid()), dim3(channels.threads),
                                     SharedBytes<Deviations>(channels.threads), stream};
   NORM_RETURN_IF_ERROR(Launch(of_channels, OnlineForwardKernel, channels, c));

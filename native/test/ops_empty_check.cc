@@ -1,0 +1,86 @@
+// The ops through the C face on tensors without elements: empty results, zero gradients, running
+// statistics as they were.
+#include "test/ops_run.h"
+
+namespace tfjs_norm::test {
+namespace {
+
+void CheckEmpty() {
+  for (const int32_t device : kDevices) {
+    const Values mean = Random({6}, 1), variance = Random({6}, 2), gamma = Random({6}, 3);
+    for (const Dims& shape : {Dims{0, 5, 6}, Dims{4, 0, 6}, Dims{0, 0, 6}}) {
+      const Values x = Filled(shape, 0);
+      const auto batch = Run("TfjsBatchNorm", device, {x, gamma, gamma, mean, variance}, {});
+      EXPECT(checks, batch[0].shape == shape);
+      EXPECT(checks, LargestDifference(batch[1], mean) == 0);
+      EXPECT(checks, LargestDifference(batch[2], variance) == 0);
+      EXPECT(checks, AllZero(batch[3]));
+      const auto ghosts = Run("TfjsBatchNorm", device, {x, gamma, gamma, mean, variance},
+                              {{"virtual_batch_size", 2}});
+      EXPECT(checks, LargestDifference(ghosts[1], mean) == 0);
+      for (const auto& grads :
+           {Run("TfjsBatchNormGrad", device, {x, x, gamma, batch[3]}, {}),
+            Run("TfjsBatchNormInferenceGrad", device, {x, x, gamma, mean, variance}, {})}) {
+        EXPECT(checks, grads[0].shape == shape);
+        for (size_t i = 1; i < grads.size(); ++i) {
+          EXPECT(checks, grads[i].shape == gamma.shape && AllZero(grads[i]));
+        }
+      }
+      const auto group = Run("TfjsGroupNorm", device, {x, gamma, gamma}, {{"groups", 2}});
+      EXPECT(checks, group[0].shape == shape && AllZero(group[1]));
+      const auto online = Run("TfjsOnlineNorm", device, {x, gamma, gamma, mean, variance}, {});
+      EXPECT(checks, online[0].shape == shape && AllZero(online[3]));
+      EXPECT(checks, LargestDifference(online[1], mean) == 0);
+      EXPECT(checks, LargestDifference(online[2], variance) == 0);
+      const auto control =
+          Run("TfjsOnlineNormGrad", device, {x, x, gamma, gamma, mean, variance, online[3]}, {});
+      EXPECT(checks, AllZero(control[1]) && AllZero(control[2]));
+      EXPECT(checks, LargestDifference(control[3], mean) == 0);
+      EXPECT(checks, LargestDifference(control[4], variance) == 0);
+      const auto layer = Run("TfjsLayerNorm", device, {x, gamma, gamma}, {});
+      EXPECT(checks, layer[0].shape == shape && AllZero(layer[1]));
+      const auto rms = Run("TfjsRmsNormGrad", device,
+                           {x, x, gamma, Filled({shape[0] * shape[1]}, 0)}, {{"center", 1}});
+      EXPECT(checks, rms[0].shape == shape && AllZero(rms[1]) && AllZero(rms[2]));
+      EXPECT(checks, rms[2].shape == gamma.shape);
+    }
+    const Values none = Filled({0}, 0);
+    const auto channels = Run("TfjsGroupNorm", device, {Filled({4, 5, 0}, 0), none, none}, {});
+    EXPECT(checks, channels[0].shape == (Dims{4, 5, 0}));
+    const auto columns = Run("TfjsLayerNorm", device, {Filled({4, 0}, 0), none, none}, {});
+    EXPECT(checks, columns[1].shape == (Dims{3, 4}) && AllZero(columns[1]));
+  }
+}
+
+void CheckEmptyAttentive() {
+  for (const int32_t device : kDevices) {
+    const Values mean = Random({6}, 1), variance = Random({6}, 2), none = Filled({0}, 0);
+    const Values matrix = Random({2, 6}, 4), k = Random({2}, 5);
+    for (const Dims& shape : {Dims{0, 5, 6}, Dims{4, 0, 6}}) {
+      const Values x = Filled(shape, 0);
+      const std::vector<Values> given = {matrix, matrix, matrix, none, k, k, mean, variance, k, k};
+      std::vector<Values> inputs = given;
+      inputs.insert(inputs.begin(), x);
+      const auto attentive = Run("TfjsAttentiveNorm", device, inputs, {});
+      EXPECT(checks, attentive[0].shape == shape);
+      for (int i = 1; i <= 4; ++i) {
+        EXPECT(checks, LargestDifference(attentive[i], inputs[6 + i]) == 0);
+      }
+      EXPECT(checks, attentive[5].shape == (Dims{shape[0], 2}) && AllZero(attentive[5]));
+      inputs.insert(inputs.begin(), x);
+      inputs.push_back(attentive[6]);
+      const auto grads = Run("TfjsAttentiveNormGrad", device, inputs, {});
+      for (size_t i = 1; i < grads.size(); ++i) EXPECT(checks, AllZero(grads[i]));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tfjs_norm::test
+
+int main() {
+  using namespace tfjs_norm::test;
+  CheckEmpty();
+  CheckEmptyAttentive();
+  return checks.Finish();
+}
