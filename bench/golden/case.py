@@ -10,9 +10,9 @@ class Run:
         self.arrange = to_channels_first if channels_first else (lambda tensor: tensor)
         self.op = method.op(case)
         self.attributes = method.attributes(case, 1 if channels_first else -1)
-        unknown = set(self.attributes) - self.declared(self.op)
+        unknown = set(self.attributes) - self.declared(self.op) - self.declared(f"{self.op}Grad")
         if unknown:
-            raise RuntimeError(f"{self.op} declares no attribute {', '.join(sorted(unknown))}")
+            raise RuntimeError(f"{self.op} and its gradient declare no attribute {', '.join(sorted(unknown))}")
         self.problems = []
         self.compared = set()
 

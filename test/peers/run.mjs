@@ -68,11 +68,17 @@ const failuresOf = ({ specs }) =>
     .filter((name) => specs[name].status === 'failed')
     .sort();
 
+// TensorFlow chooses kernels by the processor, and their messages differ: a spec of `onSomeProcessors` may pass
+// or fail, but as in the stock run.
+const readKnown = () => JSON.parse(readFileSync(knownPath, 'utf8'));
+
 const corePath = await bundle();
 const stock = runSuite(corePath, false);
 const ours = runSuite(corePath, true);
 if (process.argv.includes('--update')) {
-  writeFileSync(knownPath, `${JSON.stringify(failuresOf(stock), null, 2)}\n`);
+  const { onSomeProcessors } = readKnown();
+  const always = failuresOf(stock).filter((name) => !onSomeProcessors.includes(name));
+  writeFileSync(knownPath, `${JSON.stringify({ always, onSomeProcessors }, null, 2)}\n`);
 }
 
 const problems = [];
@@ -85,12 +91,13 @@ for (const name of new Set([...Object.keys(stock.specs), ...Object.keys(ours.spe
     );
   }
 }
-const known = new Set(JSON.parse(readFileSync(knownPath, 'utf8')));
+const { always, onSomeProcessors } = readKnown();
+const known = new Set([...always, ...onSomeProcessors]);
 for (const name of failuresOf(ours)) {
   if (!known.has(name))
     problems.push(`${name}: fails and is not in known-failures.json. ${ours.specs[name].message}`);
 }
-for (const name of known) {
+for (const name of always) {
   const status = ours.specs[name]?.status ?? 'absent';
   if (status !== 'failed') problems.push(`${name}: in known-failures.json, but is ${status}`);
 }
