@@ -54,6 +54,17 @@ def set_tensor(slot, pointer, shape):
         slot.dims[axis] = extent
 
 
+def output_count(declaration, input_count):
+    """The tensors that a call with so many inputs gives: every list of an op has the same length."""
+    lists = set(declaration["lists"])
+    names, results = declaration["inputs"], declaration["outputs"]
+    entries = 1
+    if lists & set(names):
+        single = sum(name not in lists for name in names)
+        entries = (input_count - single) // (len(names) - single)
+    return sum(entries if name in lists else 1 for name in results)
+
+
 class Call:
     """One prepared op call: pointers fixed, so that `run` is a single foreign call (as a bench needs)."""
 
@@ -67,7 +78,7 @@ class Call:
         self.attributes = (NormAttribute * max(len(attributes), 1))()
         for slot, (name, value) in zip(self.attributes, attributes.items()):
             slot.name, slot.value = name.encode(), float(value)
-        self.outputs = (NormTensor * len(declaration["outputs"]))()
+        self.outputs = (NormTensor * output_count(declaration, len(inputs)))()
         self.error = ctypes.create_string_buffer(1024)
         self.call = NormCall(
             op.encode(), device, self.inputs, len(inputs), self.attributes, len(attributes),

@@ -65,5 +65,10 @@ export type {
   SwitchableInference,
   SwitchableNormalizationArgs,
 } from './norms/switchableNormalization';
+export type { WeightNormOptions } from './norms/weightNorm';
+export type {
+  StandardizationMode,
+  WeightStandardizationOptions,
+} from './norms/weightStandardization';
 export type { TensorFlowJs } from './tensorflow';
 export type { RenormClippingSchedule } from './training/schedules';

@@ -38,6 +38,8 @@ export interface NativeOp {
   summary: string;
   inputs: string[];
   outputs: string[];
+  /** The inputs and outputs that are lists: any number of tensors each, the same for all. */
+  lists: string[];
   attributes: NativeAttribute[];
 }
 

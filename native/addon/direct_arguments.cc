@@ -58,7 +58,8 @@ DirectInput ReadInput(const Napi::Value& value, const std::string& what) {
   return input;
 }
 
-std::vector<DirectInput> ReadInputs(const Napi::Value& value, const std::string& op) {
+std::vector<DirectInput> ReadInputs(const Napi::Value& value, const std::string& op,
+                                    const OpFacts& facts) {
   if (!value.IsArray()) {
     throw InvalidArgument(value.Env(), op + ": inputs must be an array, got " + Show(value));
   }
@@ -66,8 +67,10 @@ std::vector<DirectInput> ReadInputs(const Napi::Value& value, const std::string&
   std::vector<DirectInput> inputs;
   // More than any op has; a hostile length must not become a long loop.
   constexpr uint32_t kMost = 16;
-  if (array.Length() > kMost) {
-    throw InvalidArgument(value.Env(), op + ": inputs must be at most " + std::to_string(kMost) +
+  constexpr uint32_t kMostOfLists = 16 * 1024;
+  const uint32_t most = facts.list_inputs > 0 ? kMostOfLists : kMost;
+  if (array.Length() > most) {
+    throw InvalidArgument(value.Env(), op + ": inputs must be at most " + std::to_string(most) +
                                            " tensors, got " + std::to_string(array.Length()));
   }
   for (uint32_t i = 0; i < array.Length(); ++i) {
@@ -130,7 +133,7 @@ DirectArguments ReadDirectArguments(const Napi::CallbackInfo& info, const Librar
   }
   arguments.facts = &facts->second;
   arguments.device = ReadDevice(info[1], arguments.op);
-  arguments.inputs = ReadInputs(info[2], arguments.op);
+  arguments.inputs = ReadInputs(info[2], arguments.op, *arguments.facts);
   arguments.attributes = ReadAttributes(info[3], arguments.op, *arguments.facts);
   return arguments;
 }

@@ -68,7 +68,7 @@ class DirectCall {
     for (const auto& [name, value] : arguments_.attributes) {
       attributes_.push_back({name.c_str(), value});
     }
-    outputs_.resize(arguments_.facts->output_count);
+    outputs_.resize(arguments_.facts->OutputCount(arguments_.inputs.size()));
     call_.op = arguments_.op.c_str();
     call_.device = arguments_.device;
     call_.attributes = attributes_.data();

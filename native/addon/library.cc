@@ -51,6 +51,14 @@ void Resolve(Napi::Env env, void* handle, const std::string& path, const char* n
                   "load: expected the op library of this version, but " + path + " has no " + name);
 }
 
+bool Contains(const Napi::Array& names, const Napi::Value& name) {
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const Napi::Value candidate = names.Get(i);
+    if (candidate.StrictEquals(name)) return true;
+  }
+  return false;
+}
+
 std::map<std::string, OpFacts> ReadOps(Napi::Env env, const char* description) {
   std::map<std::string, OpFacts> facts;
   const Napi::Array ops =
@@ -59,7 +67,13 @@ std::map<std::string, OpFacts> ReadOps(Napi::Env env, const char* description) {
     const Napi::HandleScope scope(env);
     const Napi::Object op = ops.Get(i).As<Napi::Object>();
     OpFacts& fact = facts[op.Get("name").As<Napi::String>().Utf8Value()];
-    fact.output_count = static_cast<int>(op.Get("outputs").As<Napi::Array>().Length());
+    const auto names = [&](const char* member) { return op.Get(member).As<Napi::Array>(); };
+    fact.inputs = names("inputs").Length();
+    fact.outputs = names("outputs").Length();
+    const Napi::Array lists = names("lists");
+    for (uint32_t k = 0; k < lists.Length(); ++k) {
+      Contains(names("inputs"), lists.Get(k)) ? ++fact.list_inputs : ++fact.list_outputs;
+    }
     const Napi::Array attributes = op.Get("attributes").As<Napi::Array>();
     for (uint32_t k = 0; k < attributes.Length(); ++k) {
       const Napi::Object attribute = attributes.Get(k).As<Napi::Object>();

@@ -15,7 +15,21 @@ namespace addon {
 
 // What a direct call has to know of an op before the library sees it.
 struct OpFacts {
-  int output_count = 0;
+  // Inputs and outputs, and how many of them are lists.
+  size_t inputs = 0;
+  size_t outputs = 0;
+  size_t list_inputs = 0;
+  size_t list_outputs = 0;
+
+  // The tensors that a call with so many inputs gives; the library refuses a number that does not
+  // fit.
+  size_t OutputCount(size_t input_count) const {
+    const size_t single = inputs - list_inputs;
+    const size_t entries =
+        list_inputs == 0 || input_count < single ? 1 : (input_count - single) / list_inputs;
+    return outputs - list_outputs + entries * list_outputs;
+  }
+
   std::map<std::string, bool> attribute_is_bool;
 };
 

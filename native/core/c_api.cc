@@ -1,5 +1,6 @@
 #include "core/c_api.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <mutex>
@@ -55,16 +56,14 @@ Status ReadAttributes(const NormCall& given, Call* call) {
 
 Status ReadInputs(const NormCall& given, Call* call) {
   const OpDecl& op = *call->op;
-  const int32_t expected = static_cast<int32_t>(op.inputs.size());
-  if (given.input_count != expected || given.inputs == nullptr) {
-    return NORM_INVALID("%s: expected %d inputs, got %d", op.name, expected,
-                        given.inputs == nullptr ? 0 : given.input_count);
-  }
-  for (int32_t i = 0; i < expected; ++i) {
+  const int32_t count = given.inputs == nullptr ? 0 : std::max(given.input_count, 0);
+  NORM_RETURN_IF_ERROR(CheckInputCount(op, count));
+  const Arrangement arrangement = InputsOf(op, count);
+  for (int32_t i = 0; i < count; ++i) {
     const NormTensor& input = given.inputs[i];
     if (input.rank < 0 || input.rank > NORM_MAX_RANK) {
-      return NORM_INVALID("%s: %s must have a rank in [0, %d], got %d", op.name, op.inputs[i].name,
-                          NORM_MAX_RANK, input.rank);
+      return NORM_INVALID("%s: %s must have a rank in [0, %d], got %d", op.name,
+                          op.inputs[arrangement.argument(i)].name, NORM_MAX_RANK, input.rank);
     }
     call->inputs.push_back({Dims(input.dims, input.dims + input.rank), input.data});
   }
@@ -83,7 +82,7 @@ Status ReadCall(const NormCall& given, Call* call) {
 }
 
 Status CheckOutputSlots(const NormCall& given, const OpDecl& op) {
-  const int32_t expected = static_cast<int32_t>(op.outputs.size());
+  const int32_t expected = OutputsOf(op, given.input_count).size();
   if (given.output_count == expected && given.outputs != nullptr) return Ok();
   return NORM_INVALID("%s: expected %d outputs, got %d", op.name, expected,
                       given.outputs == nullptr ? 0 : given.output_count);
@@ -119,8 +118,9 @@ Status RunCall(NormCall* given) {
   NORM_RETURN_IF_ERROR(InferOutputs(call.attributes, call.input_dims(), &outputs));
   for (size_t i = 0; i < call.inputs.size(); ++i) {
     if (call.inputs[i].size() > 0 && call.inputs[i].data == nullptr) {
+      const int argument = InputsOf(*call.op, call.inputs.size()).argument(static_cast<int>(i));
       return NORM_INVALID("%s: %s must have data for shape %s, got a null pointer", call.op->name,
-                          call.op->inputs[i].name, ToString(call.inputs[i].dims).c_str());
+                          call.op->inputs[argument].name, ToString(call.inputs[i].dims).c_str());
     }
   }
   DirectContext context(*call.op, *given, std::move(call.inputs));

@@ -57,8 +57,9 @@ NORM_API int32_t norm_workspace_bytes(NormCall* call, size_t* bytes);
 NORM_API int32_t norm_run(NormCall* call);
 
 /* JSON: {"kind": "cuda"|"host"|"emulated", "version", "architectures": [...], "ops": [{name,
- * summary, inputs, outputs, attributes: [{name, type, default, minimum, maximum}]}]}. Valid for
- * ever. */
+ * summary, inputs, outputs, lists, attributes: [{name, type, default, minimum, maximum}]}]}.
+ * `lists` names the inputs and outputs that are lists: a call has any number of tensors for each,
+ * the same for all, one after the other in the place of the argument. Valid for ever. */
 NORM_API const char* norm_describe(void);
 
 /* Gives the ops to the TensorFlow of this process. Loading the library does so where TensorFlow is

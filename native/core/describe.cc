@@ -26,6 +26,16 @@ std::string DescribeArguments(const std::vector<ArgumentDecl>& arguments) {
   return JsonArray(names);
 }
 
+std::string DescribeLists(const OpDecl& op) {
+  std::vector<std::string> names;
+  for (const auto* arguments : {&op.inputs, &op.outputs}) {
+    for (const ArgumentDecl& argument : *arguments) {
+      if (argument.list) names.push_back(JsonString(argument.name));
+    }
+  }
+  return JsonArray(names);
+}
+
 std::string DescribeAttribute(const AttributeDecl& attribute) {
   return JsonObject({{"name", JsonString(attribute.name)},
                      {"type", JsonString(TypeName(attribute.type))},
@@ -43,6 +53,7 @@ std::string DescribeOp(const OpDecl& op) {
                      {"summary", JsonString(op.summary)},
                      {"inputs", DescribeArguments(op.inputs)},
                      {"outputs", DescribeArguments(op.outputs)},
+                     {"lists", DescribeLists(op)},
                      {"attributes", JsonArray(attributes)}});
 }
 

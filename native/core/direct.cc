@@ -14,7 +14,7 @@ DirectContext::~DirectContext() {
 
 Status DirectContext::AllocateOutput(int index, const Dims& dims, Tensor* output) {
   const NormTensor& given = call_.outputs[index];
-  const char* name = op_.outputs[index].name;
+  const char* name = op_.outputs[OutputsOf(op_, inputs_.size()).argument(index)].name;
   if (given.rank < 0 || given.rank > NORM_MAX_RANK ||
       Dims(given.dims, given.dims + given.rank) != dims) {
     return NORM_INVALID("output %s must have shape %s as norm_infer gives it", name,

@@ -81,13 +81,20 @@ Status WithOpName(const OpDecl& op, const Status& status) {
 }
 
 Status CheckCount(const OpDecl& op, size_t count) {
-  if (count == op.inputs.size()) return Ok();
+  if (EntriesOf(op, count) > 0) return Ok();
   std::string names;
   for (const ArgumentDecl& input : op.inputs) {
     if (!names.empty()) names += ", ";
     names += input.name;
+    if (input.list) names += "[]";
   }
-  return NORM_INVALID("expected %zu inputs (%s), got %zu", op.inputs.size(), names.c_str(), count);
+  const int lists = ListCount(op.inputs);
+  const size_t single = op.inputs.size() - lists;
+  if (lists == 0) {
+    return NORM_INVALID("expected %zu inputs (%s), got %zu", single, names.c_str(), count);
+  }
+  return NORM_INVALID("expected %d inputs for each entry of its lists and %zu others (%s), got %zu",
+                      lists, single, names.c_str(), count);
 }
 
 // Rejects what cannot be a tensor in memory, so that no later product overflows.
@@ -123,8 +130,9 @@ Status Infer(const Attributes& attributes, const std::vector<Dims>& inputs,
              std::vector<Dims>* outputs) {
   const OpDecl& op = attributes.op();
   NORM_RETURN_IF_ERROR(CheckCount(op, inputs.size()));
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    NORM_RETURN_IF_ERROR(CheckInput(op.inputs[i], inputs[i]));
+  const Arrangement arrangement = InputsOf(op, inputs.size());
+  for (int i = 0; i < arrangement.size(); ++i) {
+    NORM_RETURN_IF_ERROR(CheckInput(op.inputs[arrangement.argument(i)], inputs[i]));
   }
   return op.infer(attributes, inputs, outputs);
 }
@@ -151,6 +159,35 @@ int FindInput(const OpDecl& op, const char* name) {
 }
 
 }  // namespace
+
+Arrangement::Arrangement(const std::vector<ArgumentDecl>& arguments, int entries) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    first_.push_back(size());
+    arguments_.insert(arguments_.end(), arguments[i].list ? entries : 1, static_cast<int>(i));
+  }
+}
+
+int ListCount(const std::vector<ArgumentDecl>& arguments) {
+  int count = 0;
+  for (const ArgumentDecl& argument : arguments) count += argument.list ? 1 : 0;
+  return count;
+}
+
+int EntriesOf(const OpDecl& op, size_t input_count) {
+  const size_t lists = ListCount(op.inputs);
+  const size_t single = op.inputs.size() - lists;
+  if (lists == 0) return input_count == single ? 1 : 0;
+  if (input_count < single || (input_count - single) % lists != 0) return 0;
+  return static_cast<int>((input_count - single) / lists);
+}
+
+Arrangement InputsOf(const OpDecl& op, size_t input_count) {
+  return Arrangement(op.inputs, EntriesOf(op, input_count));
+}
+
+Arrangement OutputsOf(const OpDecl& op, size_t input_count) {
+  return Arrangement(op.outputs, EntriesOf(op, input_count));
+}
 
 int64_t ElementCount(const Dims& dims) {
   int64_t count = 1;
@@ -203,6 +240,10 @@ Status MakeAttributes(const OpDecl& op, const std::vector<std::pair<std::string,
   return Ok();
 }
 
+Status CheckInputCount(const OpDecl& op, size_t count) {
+  return WithOpName(op, CheckCount(op, count));
+}
+
 Status InferOutputs(const Attributes& attributes, const std::vector<Dims>& inputs,
                     std::vector<Dims>* outputs) {
   return WithOpName(attributes.op(), Infer(attributes, inputs, outputs));
@@ -222,16 +263,16 @@ Status MeasureWorkspace(const Attributes& attributes, const std::vector<Dims>& i
 
 Status RunOp(const Attributes& attributes, int input_count, OpContext& context, Device device) {
   const OpDecl& op = attributes.op();
-  NORM_RETURN_IF_ERROR(WithOpName(op, CheckCount(op, input_count)));
+  NORM_RETURN_IF_ERROR(CheckInputCount(op, input_count));
   std::vector<Dims> inputs;
   for (int i = 0; i < input_count; ++i) inputs.push_back(context.input(i).dims);
   std::vector<Dims> outputs;
   NORM_RETURN_IF_ERROR(InferOutputs(attributes, inputs, &outputs));
   NORM_RETURN_IF_ERROR(WithOpName(op, CheckDevice(device)));
 
-  const NvtxRange range(op.name, "x", inputs[FindInput(op, "x")]);
+  const NvtxRange range(op.name, "x", inputs[InputsOf(op, inputs.size()).at(FindInput(op, "x"))]);
   CountOpCall(op.name);
-  CountedContext counted(op, context);
+  CountedContext counted(op, input_count, context);
   return WithOpName(op, op.compute(counted, attributes, outputs, device));
 }
 

@@ -46,6 +46,25 @@ struct ArgumentDecl {
   int max_rank = 1 << 20;
   int like_input = -1;  // outputs: same shape as that input; -1: only known when the op runs
   const char* doc = "";
+  // Any number of tensors from 1 on, the same for every list of an op (TensorFlow: attribute N).
+  bool list = false;
+};
+
+// Where the tensors of one call lie: the arguments in their order, a list's one after the other.
+class Arrangement {
+ public:
+  Arrangement(const std::vector<ArgumentDecl>& arguments, int entries);
+
+  int size() const { return static_cast<int>(arguments_.size()); }
+  // The place of the argument's first tensor.
+  int at(int argument) const { return first_[argument]; }
+  int argument(int tensor) const { return arguments_[tensor]; }
+  // Which tensor of its list; 0 where the argument is none.
+  int entry(int tensor) const { return tensor - first_[arguments_[tensor]]; }
+
+ private:
+  std::vector<int> first_;      // by argument
+  std::vector<int> arguments_;  // by tensor
 };
 
 // Attribute values of one op instance, in the order of the declaration.
@@ -89,6 +108,13 @@ struct OpDecl {
                     const std::vector<Dims>& output_dims, Device device);
 };
 
+int ListCount(const std::vector<ArgumentDecl>& arguments);
+// The length of the lists of a call with so many inputs, 1 where the op has none; 0 where no length
+// fits.
+int EntriesOf(const OpDecl& op, size_t input_count);
+Arrangement InputsOf(const OpDecl& op, size_t input_count);
+Arrangement OutputsOf(const OpDecl& op, size_t input_count);
+
 // Every op of the library, in a fixed order (registry.cc lists them).
 const std::vector<const OpDecl*>& AllOps();
 const OpDecl* FindOp(const char* name);
@@ -96,6 +122,8 @@ const OpDecl* FindOp(const char* name);
 // Checks domains and fills in defaults.
 Status MakeAttributes(const OpDecl& op, const std::vector<std::pair<std::string, double>>& given,
                       Attributes* attributes);
+
+Status CheckInputCount(const OpDecl& op, size_t count);
 
 // Checks the number of inputs, ranks and sizes, then asks the op's own infer.
 Status InferOutputs(const Attributes& attributes, const std::vector<Dims>& inputs,

@@ -13,11 +13,13 @@ namespace tfjs_norm {
 // count.
 class CountedContext final : public OpContext {
  public:
-  CountedContext(const OpDecl& op, OpContext& context) : op_(op), context_(context) {
-    for (size_t i = 0; i < op.inputs.size(); ++i) {
-      const Tensor& input = context.input(static_cast<int>(i));
+  CountedContext(const OpDecl& op, int input_count, OpContext& context)
+      : op_(op), outputs_(OutputsOf(op, input_count)), context_(context) {
+    const Arrangement inputs = InputsOf(op, input_count);
+    for (int i = 0; i < inputs.size(); ++i) {
+      const Tensor& input = context.input(i);
       known_.Add(input.data, static_cast<size_t>(input.size()) * sizeof(float), false,
-                 op.inputs[i].name);
+                 op.inputs[inputs.argument(i)].name);
     }
   }
   ~CountedContext() override { AfterFree(temp_bytes_); }
@@ -27,12 +29,12 @@ class CountedContext final : public OpContext {
 
   Status AllocateOutput(int index, const Dims& dims, Tensor* output) override {
     const size_t bytes = static_cast<size_t>(ElementCount(dims)) * sizeof(float);
+    const char* name = op_.outputs[outputs_.argument(index)].name;
     if (bytes > 0) {
-      NORM_RETURN_IF_ERROR(
-          BeforeAllocation(op_.outputs[index].name, AllocationKind::kOutput, bytes));
+      NORM_RETURN_IF_ERROR(BeforeAllocation(name, AllocationKind::kOutput, bytes));
     }
     NORM_RETURN_IF_ERROR(context_.AllocateOutput(index, dims, output));
-    known_.Add(output->data, bytes, true, op_.outputs[index].name);
+    known_.Add(output->data, bytes, true, name);
     return Ok();
   }
 
@@ -49,6 +51,7 @@ class CountedContext final : public OpContext {
 
  private:
   const OpDecl& op_;
+  const Arrangement outputs_;
   OpContext& context_;
   KnownBuffers known_;
   size_t temp_bytes_ = 0;

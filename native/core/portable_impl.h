@@ -5,7 +5,8 @@
 //   SharedArena                 the only way to shared memory
 //   Load, LoadStreaming         V = 1, 2 or 4 floats from V * 4 byte aligned memory
 //   Store, StoreStreaming       the same, to memory
-//   NORM_DEVICE, NORM_UNROLL, NORM_LAUNCH_BOUNDS(threads, min_blocks)
+//   NORM_DEVICE, NORM_UNROLL, NORM_LAUNCH_BOUNDS(threads, min_blocks),
+//   NORM_GRID_CONSTANT
 #pragma once
 
 #include <cstddef>
@@ -18,10 +19,13 @@
 #define NORM_DEVICE inline
 #define NORM_UNROLL
 #define NORM_LAUNCH_BOUNDS(threads, min_blocks)
+#define NORM_GRID_CONSTANT
 #else
 #define NORM_DEVICE __device__ __forceinline__
 #define NORM_UNROLL _Pragma("unroll")
 #define NORM_LAUNCH_BOUNDS(threads, min_blocks) __launch_bounds__(threads, min_blocks)
+// Of a large const parameter that is indexed: it is read where it lies.
+#define NORM_GRID_CONSTANT __grid_constant__
 #endif
 
 namespace tfjs_norm {

@@ -19,6 +19,7 @@ const std::vector<const OpDecl*>& AllOps() {
              OnlineNormOps,
              RmsNormOps,
              SwitchableNormOps,
+             WeightNormOps,
          }) {
       for (const OpDecl& op : family()) all->push_back(&op);
     }

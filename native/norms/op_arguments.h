@@ -12,6 +12,7 @@
 #include "norms/row_norm.h"
 #include "norms/set_norm.h"
 #include "norms/switchable_norm.h"
+#include "norms/weight_norm.h"
 
 namespace tfjs_norm {
 

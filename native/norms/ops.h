@@ -17,5 +17,6 @@ const std::vector<OpDecl>& LayerNormOps();
 const std::vector<OpDecl>& OnlineNormOps();
 const std::vector<OpDecl>& RmsNormOps();
 const std::vector<OpDecl>& SwitchableNormOps();
+const std::vector<OpDecl>& WeightNormOps();  // weight standardization too
 
 }  // namespace tfjs_norm

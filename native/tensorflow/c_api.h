@@ -72,6 +72,7 @@ using DeleteFunction = void (*)(void* kernel);
                                                                                                   \
   X(NewShapeHandle, TF_ShapeHandle*, ())                                                          \
   X(DeleteShapeHandle, void, (TF_ShapeHandle*))                                                   \
+  X(ShapeInferenceContextNumInputs, int64_t, (TF_ShapeInferenceContext*))                         \
   X(ShapeInferenceContextGetInput, void,                                                          \
     (TF_ShapeInferenceContext*, int index, TF_ShapeHandle*, TF_Status*))                          \
   X(ShapeInferenceContextSetOutput, void,                                                         \

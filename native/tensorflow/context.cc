@@ -18,11 +18,12 @@ void* AlignUp(void* data) {
 Status Context::Open() {
   const int count = tf_.NumInputs(context_);
   inputs_.resize(count);
+  const Arrangement arrangement = InputsOf(op_, count);
   for (int i = 0; i < count; ++i) {
     TF_Tensor* handle = nullptr;
     tf_.GetInput(context_, i, &handle, status_.get());
     handles_.push_back(Own(tf_, handle));
-    const char* name = op_.inputs[i].name;
+    const char* name = op_.inputs[arrangement.argument(i)].name;
     NORM_RETURN_IF_ERROR(FromTensorFlow(tf_, status_.get(), op_.name, name));
 
     const TF_DataType type = tf_.TensorType(handle);
@@ -45,7 +46,8 @@ Status Context::AllocateOutput(int index, const Dims& dims, Tensor* output) {
   TF_Tensor* handle = tf_.AllocateOutput(context_, index, kFloat, dims.data(),
                                          static_cast<int>(dims.size()), bytes, status_.get());
   handles_.push_back(Own(tf_, handle));
-  NORM_RETURN_IF_ERROR(FromTensorFlow(tf_, status_.get(), op_.name, op_.outputs[index].name));
+  const int argument = OutputsOf(op_, inputs_.size()).argument(index);
+  NORM_RETURN_IF_ERROR(FromTensorFlow(tf_, status_.get(), op_.name, op_.outputs[argument].name));
   output->dims = dims;
   output->data = static_cast<float*>(tf_.TensorData(handle));
   return Ok();

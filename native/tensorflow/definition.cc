@@ -7,7 +7,7 @@ namespace tfjs_norm::tensorflow {
 namespace {
 
 std::string ArgumentSpec(const ArgumentDecl& argument) {
-  return std::string(argument.name) + ": float";
+  return std::string(argument.name) + (argument.list ? ": N * float" : ": float");
 }
 
 std::string Shortest(double value) {
@@ -47,9 +47,8 @@ std::string RankDomain(const ArgumentDecl& argument) {
 
 bool HasFixedRank(const ArgumentDecl& argument) { return argument.min_rank == argument.max_rank; }
 
-Status CheckInput(const Api& tf, const OpDecl& op, int index, TF_ShapeInferenceContext* context,
-                  TF_ShapeHandle* shape, TF_Status* status) {
-  const ArgumentDecl& argument = op.inputs[index];
+Status CheckInput(const Api& tf, const OpDecl& op, const ArgumentDecl& argument, int index,
+                  TF_ShapeInferenceContext* context, TF_ShapeHandle* shape, TF_Status* status) {
   tf.ShapeInferenceContextGetInput(context, index, shape, status);
   NORM_RETURN_IF_ERROR(FromTensorFlow(tf, status, op.name, argument.name));
   if (tf.ShapeInferenceContextRankKnown(context, shape) == 0) {
@@ -68,25 +67,28 @@ Status SetOutputs(const Api& tf, const OpDecl& op, TF_ShapeInferenceContext* con
   tf.ShapeInferenceContextSetUnknownShape(context, status);
   NORM_RETURN_IF_ERROR(FromTensorFlow(tf, status, op.name, "outputs"));
 
+  const size_t count = static_cast<size_t>(tf.ShapeInferenceContextNumInputs(context));
+  const Arrangement of_inputs = InputsOf(op, count);
   std::vector<ShapeHandle> inputs;
-  for (size_t i = 0; i < op.inputs.size(); ++i) {
+  for (int i = 0; i < of_inputs.size(); ++i) {
     inputs.push_back(NewShape(tf));
-    NORM_RETURN_IF_ERROR(
-        CheckInput(tf, op, static_cast<int>(i), context, inputs.back().get(), status));
+    NORM_RETURN_IF_ERROR(CheckInput(tf, op, op.inputs[of_inputs.argument(i)], i, context,
+                                    inputs.back().get(), status));
   }
-  for (size_t i = 0; i < op.outputs.size(); ++i) {
-    const ArgumentDecl& output = op.outputs[i];
+  const Arrangement of_outputs = OutputsOf(op, count);
+  for (int i = 0; i < of_outputs.size(); ++i) {
+    const ArgumentDecl& output = op.outputs[of_outputs.argument(i)];
     const ShapeHandle unknown = NewShape(tf);
     TF_ShapeHandle* shape = unknown.get();
     if (output.like_input >= 0) {
-      shape = inputs[output.like_input].get();
+      shape = inputs[of_inputs.at(output.like_input) + of_outputs.entry(i)].get();
     } else if (HasFixedRank(output)) {
       tf.ShapeInferenceContextWithRank(context, shape, output.min_rank, shape, status);
       NORM_RETURN_IF_ERROR(FromTensorFlow(tf, status, op.name, output.name));
     } else {
       continue;
     }
-    tf.ShapeInferenceContextSetOutput(context, static_cast<int>(i), shape, status);
+    tf.ShapeInferenceContextSetOutput(context, i, shape, status);
     NORM_RETURN_IF_ERROR(FromTensorFlow(tf, status, op.name, output.name));
   }
   return Ok();
@@ -105,6 +107,7 @@ Status DefineOp(const Api& tf, const OpDecl& op, ShapeFunction shape) {
   for (const AttributeDecl& attribute : op.attributes) {
     tf.OpDefinitionBuilderAddAttr(builder, AttributeSpec(attribute).c_str());
   }
+  if (ListCount(op.inputs) > 0) tf.OpDefinitionBuilderAddAttr(builder, "N: int >= 1");
   tf.OpDefinitionBuilderSetShapeInferenceFunction(builder, shape);
   const StatusHandle status = NewStatus(tf);
   tf.RegisterOpDefinition(builder, status.get());

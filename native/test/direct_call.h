@@ -42,7 +42,7 @@ class DirectCall {
         names_(std::move(attributes)) {
     for (const auto& [name, value] : names_) attributes_.push_back({name.c_str(), value});
     const OpDecl* decl = FindOp(op_.c_str());
-    outputs_.resize(decl == nullptr ? 0 : decl->outputs.size());
+    if (decl != nullptr) outputs_.resize(OutputsOf(*decl, inputs_.size()).size());
     for (const Values& input : inputs_) {
       NormTensor tensor = {};
       tensor.rank = static_cast<int32_t>(input.shape.size());
@@ -195,6 +195,8 @@ inline std::vector<OpCase> EveryOp() {
        4},
       {"TfjsRmsNorm", {x, c, c}, {{"center", 1}, {"partial", 4}}, {x, {60}}},
       {"TfjsRmsNormGrad", {x, x, c, {60}}, {{"center", 1}, {"partial", 4}}, {x, c, c}},
+      {"TfjsWeightNorm", {x, {3, 6}, c, c}, {}, {x, {3, 6}, {3, 12}}},
+      {"TfjsWeightNormGrad", {x, {3, 6}, x, {3, 6}, c, c, {3, 12}}, {}, {x, {3, 6}, c, c}},
   };
 }
 

@@ -14,6 +14,7 @@
 #include "test/kernel_row_cases.h"
 #include "test/kernel_set_cases.h"
 #include "test/kernel_switchable_cases.h"
+#include "test/kernel_weight_cases.h"
 
 namespace tfjs_norm::test {
 namespace {
@@ -184,6 +185,9 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   for (const TanhCase& c : AwkwardTanh(options.quick)) {
     CheckDynamicTanh(results, device, c, random);
   }
+  for (const WeightCase& c : AwkwardWeights(options.quick)) {
+    CheckWeightNorm(results, device, c, random);
+  }
   const int count = options.quick ? 15 : 120;
   for (int i = 0; i < count; ++i) {
     const SetCase c = RandomSet(random);
@@ -195,6 +199,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckGlobalResponseNorm(results, device, RandomGlobalResponse(random), random);
     CheckOnlineNorm(results, device, RandomOnline(random), random);
     CheckDynamicTanh(results, device, RandomTanh(random), random);
+    CheckWeightNorm(results, device, RandomWeights(random), random);
   }
 }
 

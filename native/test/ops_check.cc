@@ -14,7 +14,7 @@ void CheckDescription() {
   EXPECT(checks, json == norm_describe());
   EXPECT(checks, json.find("\"kind\":\"emulated\"") != std::string::npos);
   EXPECT(checks, json.find("\"architectures\":[]") != std::string::npos);
-  EXPECT(checks, AllOps().size() == 22);
+  EXPECT(checks, AllOps().size() == 24);
   for (const OpDecl* op : AllOps()) {
     EXPECT(checks, json.find("\"name\":\"" + std::string(op->name) + '"') != std::string::npos);
     EXPECT(checks, FindOp(op->name) == op);

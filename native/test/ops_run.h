@@ -22,7 +22,7 @@ inline std::vector<Values> Run(const char* op, int32_t device, const std::vector
   DirectCall call(op, device, inputs, attributes);
   std::vector<Values> results;
   EXPECT_OK(checks, call.Run(&results));
-  results.resize(FindOp(op)->outputs.size());
+  results.resize(OutputsOf(*FindOp(op), inputs.size()).size());
   return results;
 }
 

@@ -97,15 +97,20 @@ void CheckWords() {
                Code::kInvalidArgument,
                "TfjsOnlineNorm: error_compensation must be an integer in [0, 2], got 3");
   EXPECT_FAILS(checks, Infer("TfjsLayerNorm", {x, c}, {}), Code::kInvalidArgument,
-               "TfjsLayerNorm: expected 3 inputs, got 2");
+               "TfjsLayerNorm: expected 3 inputs (x, gamma, beta), got 2");
+  EXPECT_FAILS(checks, Infer("TfjsWeightNormGrad", {x, x, c, {3, 30}, {3, 30}}, {}),
+               Code::kInvalidArgument,
+               "TfjsWeightNormGrad: expected 3 inputs for each entry of its lists and 1 others "
+               "(dy[], x[], gamma[], moments), got 5");
 }
 
 void CheckShapes() {
   for (const OpCase& c : EveryOp()) {
     const OpDecl& decl = *FindOp(c.op);
     EXPECT_OK(checks, Infer(c.op, c.inputs, c.attributes));
+    const Arrangement arrangement = InputsOf(decl, c.inputs.size());
     for (size_t i = 0; i < c.inputs.size(); ++i) {
-      const char* name = decl.inputs[i].name;
+      const char* name = decl.inputs[arrangement.argument(static_cast<int>(i))].name;
       std::vector<Dims> bad = {{}, {0}, {1}, {5}, {7}, {6, 1}, {2, 3}, {-1}, {1, 1, 1, 1, 1}};
       Dims overflow = c.inputs[i];
       overflow[0] = int64_t{1} << 62;
@@ -157,6 +162,8 @@ void CheckAttributes() {
       {"use_attention_bias", {2, 0}},
       {"attention_norm", {-1, 3, 1.5}},
       {"attention_activation", {-1, 3, 0.5}},
+      {"kept_axes", {-1, 5, 1.5, kNaN}},
+      {"divisor", {-1, 4, 0.5, kNaN}},
   };
   for (const OpCase& c : EveryOp()) {
     for (const AttributeDecl& attribute : FindOp(c.op)->attributes) {

@@ -24,6 +24,8 @@ export interface OpSpec {
   name: string;
   inputs: string[];
   outputs: number;
+  /** How many inputs and outputs are lists (listKernels.ts); the op's inputs are an array then. */
+  lists?: { inputs: number; outputs: number };
   attributes: Record<string, AttributeType>;
   /** The op in plain tfjs ops: its outputs, in order. Runs inside a tidy. */
   composed(inputs: Inputs, attributes: Attributes): Tensor[];
@@ -66,6 +68,15 @@ function withCode(error: Error): Error {
   return Object.assign(new Error(message, { cause: error }), { code: CODES[status] ?? status });
 }
 
+/** The inputs in order. */
+const orderedInputs = (spec: OpSpec, inputs: Inputs): Tensor[] =>
+  spec.lists ? Object.values(inputs) : spec.inputs.map((name) => inputs[name]!);
+
+/** The length of every list of a call with so many inputs. */
+export function entriesOf({ inputs, lists }: OpSpec, count: number): number {
+  return lists ? (count - (inputs.length - lists.inputs)) / lists.inputs : 1;
+}
+
 const runNative: Run = (spec, inputs, attributes, backend) => {
   const { binding, executeMultipleOutputs } = backend as NodeBackend;
   const types = {
@@ -78,9 +89,12 @@ const runNative: Run = (spec, inputs, attributes, backend) => {
     type: types[type],
     value: attributes[name]!,
   }));
-  const tensors = spec.inputs.map((name) => inputs[name]!);
+  const tensors = orderedInputs(spec, inputs);
+  const entries = entriesOf(spec, tensors.length);
+  if (spec.lists) list.push({ name: 'N', type: types.int, value: entries });
+  const outputs = spec.outputs + (spec.lists?.outputs ?? 0) * (entries - 1);
   try {
-    return executeMultipleOutputs.call(backend, spec.name, list, tensors, spec.outputs);
+    return executeMultipleOutputs.call(backend, spec.name, list, tensors, outputs);
   } catch (error) {
     throw withCode(error as Error);
   }
@@ -89,12 +103,10 @@ const runNative: Run = (spec, inputs, attributes, backend) => {
 const runDirect: Run = (spec, inputs, attributes, backend) => {
   const { addon, description } = nativeLibrary!;
   const cpu = backend as CpuBackend;
-  const read = (name: string): NativeTensor => {
-    const { dataId, shape } = inputs[name]!;
-    return { data: cpu.readSync(dataId), shape };
-  };
+  const read = ({ dataId, shape }: Tensor): NativeTensor => ({ data: cpu.readSync(dataId), shape });
   const device = description.kind === 'emulated' ? 'cuda' : 'host';
-  const outputs = addon.run(spec.name, device, spec.inputs.map(read), attributes);
+  const tensors = orderedInputs(spec, inputs).map(read);
+  const outputs = addon.run(spec.name, device, tensors, attributes);
   return outputs.map(({ data, shape }) => cpu.makeTensorInfo(shape, 'float32', data));
 };
 

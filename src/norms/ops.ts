@@ -11,3 +11,5 @@ export { layerNorm } from './layerNorm';
 export { onlineNorm } from './onlineNorm';
 export { rmsNorm } from './rmsNorm';
 export { switchableNorm } from './switchableNorm';
+export { weightNorm } from './weightNorm';
+export { weightStandardization } from './weightStandardization';

@@ -26,7 +26,7 @@ def main(arguments):
     loader = unittest.TestLoader()
     loader.testNamePatterns = [f'*{name}*' for name in arguments[1:]] or None
     tests = loader.loadTestsFromNames(
-        ['values_test', 'graph_test', 'errors_test', 'threads_test', 'loading_test'])
+        ['values_test', 'weights_test', 'graph_test', 'errors_test', 'threads_test', 'loading_test'])
     if tests.countTestCases() == 0:
         print(f'no test is called {" or ".join(arguments[1:])}', file=sys.stderr)
         return 2

@@ -1,6 +1,7 @@
 """The library under test as TensorFlow loads it, and how its outputs are compared."""
 
 import ctypes
+import functools
 import json
 import os
 import re
@@ -44,14 +45,25 @@ def function(op):
 
 
 def as_tuple(outputs):
-    return outputs if isinstance(outputs, tuple) else (outputs,)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return tuple(tensor for output in outputs
+                 for tensor in (output if isinstance(output, list) else [output]))
+
+
+@functools.lru_cache(maxsize=None)
+def lists_of(op):
+    """The inputs and outputs of an op that are lists."""
+    return {described['name']: described['lists'] for described in describe()['ops']}[op]
 
 
 def invoke(call, inputs=None):
-    """The output tensors of a call; `inputs` replaces its own."""
+    """The output tensors of a call; `inputs` replaces its own. A list has the one tensor that the call names."""
     inputs = {
         name: tf.constant(value) for name, value in call.inputs.items()
     } if inputs is None else inputs
+    inputs = {
+        name: [value] if name in lists_of(call.op) else value for name, value in inputs.items()
+    }
     return as_tuple(function(call.op)(**inputs, **call.attributes))
 
 

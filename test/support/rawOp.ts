@@ -39,7 +39,10 @@ export function executeOp(
   outputs: number,
 ): Tensor[] {
   const backend = nodeBackend();
-  const typed = attributes.map(({ name: attribute, type, value }) => ({
+  // One tensor for each list.
+  const lists = addonDescription().ops.find((op) => op.name === name)?.lists ?? [];
+  const length: RawAttribute[] = lists.length > 0 ? [{ name: 'N', type: 'int', value: 1 }] : [];
+  const typed = [...attributes, ...length].map(({ name: attribute, type, value }) => ({
     name: attribute,
     type: backend.binding[CODES[type]],
     value,
