@@ -46,8 +46,9 @@ struct Center {
   float hi[W] = {};
   float lo[W] = {};
 
-  NORM_DEVICE Center(const Moments& moments, const WeightTiling& t, const WeightSlot& slot) {
-    if (!slot.active()) return;
+  NORM_DEVICE Center(const Parameters& parameters, const WeightTiling& t, const WeightSlot& slot) {
+    if (!parameters.settings.center || !slot.active()) return;
+    const Moments& moments = parameters.moments;
     NORM_UNROLL
     for (int w = 0; w < W; ++w) {
       hi[w] = moments.hi[t.first_column + slot.column + w];
@@ -171,7 +172,7 @@ NORM_DEVICE void Differentiate(const Parameters& parameters, const WeightTiling&
   SharedArena arena;
   ColumnSums<W>* sums = arena.Take<ColumnSums<W>>(kThreads);
   const ColumnValues<3> columns(arena);
-  const Center<W> center(parameters.moments, t, slot);
+  const Center<W> center(parameters, t, slot);
   ColumnSums<W> sum = {};
   if (kPieces || t.pieces == 1) {
     sum = SumPiece<V, W>(t, slot, arrays, center);
