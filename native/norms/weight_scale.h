@@ -15,7 +15,8 @@ struct WeightScale {
 };
 
 // `square` is Q, `fan` n.
-NORM_HOST_DEVICE WeightScale ScaleOf(const WeightNormSettings& settings, double square, double fan) {
+NORM_HOST_DEVICE WeightScale ScaleOf(const WeightNormSettings& settings, double square,
+                                     double fan) {
   const double epsilon = settings.epsilon;
   switch (settings.divisor) {
     case Divisor::kNorm: {
@@ -46,8 +47,8 @@ struct WeightGradient {
   double dgamma;
 };
 
-NORM_HOST_DEVICE WeightGradient GradientOf(const WeightNormSettings& settings, double square, double fan,
-                                     double gamma, double g0, double g1) {
+NORM_HOST_DEVICE WeightGradient GradientOf(const WeightNormSettings& settings, double square,
+                                           double fan, double gamma, double g0, double g1) {
   const WeightScale scale = ScaleOf(settings, square, fan);
   WeightGradient gradient = {gamma * scale.s, gamma * scale.slope * g1, 0.0, scale.s * g1};
   if (settings.center) {
