@@ -3,7 +3,9 @@ from ..peer import Peer, channels_first
 
 def global_response(t, setting, x, gamma, beta):
     """As in the authors' ConvNeXt V2."""
-    g = x.square().sum(tuple(range(1, x.dim() - 1)), keepdim=True).sqrt()
+    positions = tuple(range(1, x.dim() - 1))
+    # Over no axes PyTorch sums over all.
+    g = x.square().sum(positions, keepdim=True).sqrt() if positions else x.abs()
     n = g / (g.mean(-1, keepdim=True) + setting.epsilon)
     return channels_first(gamma * (x * n) + beta + x)
 
