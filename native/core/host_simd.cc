@@ -12,6 +12,7 @@ namespace host {
   void RegisterColumnMoments(SimdKernels*); \
   void RegisterFunctions(SimdKernels*);     \
   void RegisterLines(SimdKernels*);         \
+  void RegisterOnline(SimdKernels*);        \
   void RegisterProducts(SimdKernels*);      \
   void RegisterRows(SimdKernels*);          \
   static const SimdKernels* Table() {       \
@@ -22,6 +23,7 @@ namespace host {
       RegisterColumnMoments(&kernels);      \
       RegisterFunctions(&kernels);          \
       RegisterLines(&kernels);              \
+      RegisterOnline(&kernels);             \
       RegisterProducts(&kernels);           \
       RegisterRows(&kernels);               \
       return kernels;                       \

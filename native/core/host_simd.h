@@ -99,6 +99,11 @@ struct Functions {
   Function tanh_slope;
 };
 
+// Of norms/online_norm_simd.h.
+struct OnlineOutput;
+struct OnlineForwardStep;
+struct OnlineBackwardStep;
+
 struct SimdKernels {
   const char* name;
 
@@ -145,6 +150,10 @@ struct SimdKernels {
                         double* out);
   void (*inverse_roots)(int64_t count, const double* values, double factor, double epsilon,
                         double* out);
+
+  void (*online_output)(const OnlineOutput&);
+  void (*online_forward)(const OnlineForwardStep&);
+  void (*online_backward)(const OnlineBackwardStep&);
 
   Functions functions;
 };

@@ -1,20 +1,22 @@
 // Host online norm: the steps of online_steps.h on the host pipeline, sample by sample.
-#include "core/host_pipeline.h"
+#include <algorithm>
+
+#include "core/host_grid.h"
+#include "core/thread_pool.h"
 #include "core/workspace.h"
 #include "norms/online_norm.h"
+#include "norms/online_norm_simd.h"
 #include "norms/online_steps.h"
 
 namespace tfjs_norm {
 namespace host {
 namespace {
 
-using online::Compensated;
-using online::Control;
-using online::ControlStep;
 using online::LayerScale;
 using online::Line;
-using online::Running;
-using online::Slopes;
+
+// A pair's step takes about as long as so many elements of a pass.
+constexpr int64_t kPairWork = 16;
 
 double At(const float* values, int64_t index, double otherwise) {
   return values ? static_cast<double>(values[index]) : otherwise;
@@ -25,46 +27,90 @@ Coupling CouplingOf(const OnlineNorm& args) {
   return {args.training ? args.view.rows : 1, args.layer_scaling() ? args.view.channels : 1};
 }
 
-Line LineOf(const OnlineNorm& args, int64_t saved, int64_t channel) {
-  return Line(args.offset[saved], args.deviation[saved], At(args.gamma, channel, 1),
-              At(args.beta, channel, 0));
+// Calls f(first, count) for the channels of the unit in blocks, on any thread: the recurrences know
+// nothing of other channels.
+template <typename F>
+void ForEachChannels(const Unit& unit, F f) {
+  constexpr int64_t kBlock = 64;
+  ParallelFor(CeilDiv(unit.channels, kBlock), unit.pairs() * kPairWork, [&](int64_t block, int) {
+    const int64_t first = block * kBlock;
+    f(unit.channel + first, std::min(kBlock, unit.channels - first));
+  });
+}
+
+template <typename F>
+void ForEachRow(const Unit& unit, F f) {
+  ParallelFor(unit.rows, unit.pairs() * kPairWork, [&](int64_t r, int) { f(unit.row + r); });
+}
+
+// gamma and beta of every channel.
+struct Affines {
+  double* gamma;  // [C]
+  double* beta;
+
+  Affines(Workspace& space, const OnlineNorm& args) {
+    gamma = space.Take<double>(args.view.channels);
+    beta = space.Take<double>(args.view.channels);
+  }
+  void Set(const OnlineNorm& args) const {
+    for (int64_t c = 0; c < args.view.channels; ++c) {
+      gamma[c] = At(args.gamma, c, 1);
+      beta[c] = At(args.beta, c, 0);
+    }
+  }
+  Line LineAt(const OnlineNorm& args, int64_t saved, int64_t c) const {
+    return Line(args.offset[saved], args.deviation[saved], gamma[c], beta[c]);
+  }
+};
+
+// y of one sample before a clamp, over zeta.
+void Output(const OnlineNorm& args, const Affines& affines, const Unit& unit, int64_t n,
+            double zeta, ForwardStep& step) {
+  const int64_t c = unit.channel;
+  const int64_t pair = unit.at(n, c);
+  const int64_t saved = n * args.view.channels + c;
+  Simd().online_output({unit.channels, affines.gamma + c, affines.beta + c, step.low + pair,
+                        args.offset + saved, args.deviation + saved, zeta, step.a_ + pair,
+                        step.b_ + pair});
 }
 
 struct ForwardExtra {
-  Running* running;  // [C]
-  float* given[4];   // [C] each: a, b, lower, upper
+  Affines affines;
+  double* mean;  // [C]: running
+  double* variance;
+  float* given[4];  // [C] each: a, b, lower, upper
 
-  ForwardExtra(Workspace& space, const OnlineNorm& args) {
-    running = space.Take<Running>(args.view.channels);
+  ForwardExtra(Workspace& space, const OnlineNorm& args) : affines(space, args) {
+    mean = space.Take<double>(args.view.channels);
+    variance = space.Take<double>(args.view.channels);
     for (float*& array : given) array = space.Take<float>(args.view.channels);
   }
 };
 
-void Forward(const OnlineNormForward& args, Running* running, const Unit& unit, ForwardStep& step) {
-  const int64_t channels = args.view.channels;
-  const int64_t end = unit.channel + unit.channels;
-  for (int64_t n = unit.row; n < unit.row + unit.rows; ++n) {
-    double squares = 0;
-    for (int64_t c = unit.channel; c < end; ++c) {
+void Forward(const OnlineNormForward& args, const ForwardExtra& extra, const Unit& unit,
+             ForwardStep& step) {
+  const Affines& affines = extra.affines;
+  ForEachChannels(unit, [&](int64_t c, int64_t count) {
+    for (int64_t n = unit.row; n < unit.row + unit.rows; ++n) {
       const int64_t pair = unit.at(n, c);
-      const int64_t saved = n * channels + c;
-      args.offset[saved] = static_cast<float>(step.mean[pair] - running[c].mean);
-      args.deviation[saved] = static_cast<float>(std::sqrt(running[c].variance + args.epsilon));
-      if (args.training) running[c].Follow(step.mean[pair], step.variance[pair], args.rate);
-      const Line line = LineOf(args, saved, c);
-      if (args.layer_scaling()) {
-        squares += line.Square(args.moments.variance[saved]);
-      } else {
-        step.Set(pair, line.a, line.b);
-      }
+      const int64_t saved = n * args.view.channels + c;
+      Simd().online_forward({count, args.training, args.rate, args.epsilon, affines.gamma + c,
+                             affines.beta + c, step.mean + pair, step.variance + pair,
+                             step.low + pair, extra.mean + c, extra.variance + c,
+                             args.offset + saved, args.deviation + saved, step.a_ + pair,
+                             step.b_ + pair});
     }
-    if (!args.layer_scaling()) continue;
-    const double zeta = online::Zeta(squares, static_cast<double>(channels), args.scaling_epsilon);
-    for (int64_t c = unit.channel; c < end; ++c) {
-      const Line line = LineOf(args, n * channels + c, c);
-      step.Set(unit.at(n, c), line.a / zeta, line.b / zeta);
+  });
+  if (!args.layer_scaling()) return;
+  ForEachRow(unit, [&](int64_t n) {
+    double squares = 0;
+    for (int64_t c = 0; c < unit.channels; ++c) {
+      const int64_t saved = n * args.view.channels + c;
+      squares += affines.LineAt(args, saved, c).Square(args.moments.variance[saved]);
     }
-  }
+    const double channels = static_cast<double>(unit.channels);
+    Output(args, affines, unit, n, online::Zeta(squares, channels, args.scaling_epsilon), step);
+  });
 }
 
 // The given mean stands for that of every pair, so that x is read once.
@@ -72,8 +118,8 @@ void RunGiven(const OnlineNormForward& args, const ForwardExtra& extra) {
   const int64_t channels = args.view.channels;
   for (int64_t c = 0; c < channels; ++c) {
     const float high = args.mean.from[c];
-    const double low = extra.running[c].mean - high;
-    const float deviation = static_cast<float>(std::sqrt(extra.running[c].variance + args.epsilon));
+    const double low = extra.mean[c] - high;
+    const float deviation = static_cast<float>(std::sqrt(extra.variance[c] + args.epsilon));
     for (int64_t pair = c; pair < args.view.pairs(); pair += channels) {
       args.moments.hi[pair] = high;
       args.moments.lo[pair] = static_cast<float>(low);
@@ -81,7 +127,7 @@ void RunGiven(const OnlineNormForward& args, const ForwardExtra& extra) {
       args.offset[pair] = 0;
       args.deviation[pair] = deviation;
     }
-    const Line line = LineOf(args, c, c);
+    const Line line = extra.affines.LineAt(args, c, c);
     extra.given[0][c] = static_cast<float>(line.a);
     extra.given[1][c] = static_cast<float>(line.b - line.a * low);
     extra.given[2][c] = args.bounds().least;
@@ -94,59 +140,65 @@ void RunGiven(const OnlineNormForward& args, const ForwardExtra& extra) {
       args.y);
 }
 
-// y before the clamp.
-void Output(const OnlineNorm& args, const Unit& unit, ForwardStep& step) {
-  for (int64_t n = unit.row; n < unit.row + unit.rows; ++n) {
-    for (int64_t c = unit.channel; c < unit.channel + unit.channels; ++c) {
-      const Line line = LineOf(args, n * args.view.channels + c, c);
-      step.Set(unit.at(n, c), line.a, line.b);
-    }
-  }
-}
-
 struct BackwardExtra {
-  Control* control;  // [C]
+  Affines affines;
+  double* u;  // [C]
+  double* v;
+  LayerScale* scales;  // [N], null without layer scaling
 
-  BackwardExtra(Workspace& space, const OnlineNorm& args) {
-    control = space.Take<Control>(args.view.channels);
+  BackwardExtra(Workspace& space, const OnlineNorm& args) : affines(space, args) {
+    u = space.Take<double>(args.view.channels);
+    v = space.Take<double>(args.view.channels);
+    scales = args.layer_scaling() ? space.Take<LayerScale>(args.view.rows) : nullptr;
   }
 };
 
-void Backward(const OnlineNormBackward& args, Control* control, const Unit& unit,
+void Backward(const OnlineNormBackward& args, const BackwardExtra& extra, const Unit& unit,
               BackwardStep& step) {
-  const int64_t channels = args.view.channels;
+  const Affines& affines = extra.affines;
   const double positions = static_cast<double>(args.view.positions);
-  const double rate = args.training ? args.rate : 0;
-  const int64_t end = unit.channel + unit.channels;
-  for (int64_t n = unit.row; n < unit.row + unit.rows; ++n) {
-    double squares = 0;
-    double products = 0;
-    for (int64_t c = unit.channel; args.layer_scaling() && c < end; ++c) {
-      const int64_t pair = unit.at(n, c);
-      const Line line = LineOf(args, n * channels + c, c);
-      squares += line.Square(args.moments.variance[n * channels + c]);
-      products += line.Product(step.sum_g[pair], step.sum_gx[pair]);
-    }
-    const LayerScale scale(squares, products, static_cast<double>(channels), positions,
-                           args.scaling_epsilon);
-    for (int64_t c = unit.channel; c < end; ++c) {
-      const int64_t pair = unit.at(n, c);
-      const int64_t saved = n * channels + c;
-      const double gamma = At(args.gamma, c, 1);
-      const double variance = args.moments.variance[saved];
-      const Line line = LineOf(args, saved, c);
-      Compensated g;
-      g.g0 = step.sum_g[pair];
-      g.g1 = step.sum_gx[pair];
-      if (args.layer_scaling()) g = scale.Apply(line, variance, g.g0, g.g1, positions);
-      const Slopes slopes(line, g, control[c], gamma, rate);
-      step.Set(pair, slopes.p, slopes.q, slopes.t);
-      const ControlStep now(line, g, variance, gamma, 1 / positions, rate);
-      if (args.training) control[c].Follow(now, rate);
-      step.dgamma[c - unit.channel] += now.g_hat;
-      step.dbeta[c - unit.channel] += g.g0;
-    }
+  if (extra.scales) {
+    ForEachRow(unit, [&](int64_t n) {
+      double squares = 0;
+      double products = 0;
+      for (int64_t c = 0; c < unit.channels; ++c) {
+        const int64_t pair = unit.at(n, c);
+        const int64_t saved = n * args.view.channels + c;
+        const Line line = affines.LineAt(args, saved, c);
+        squares += line.Square(args.moments.variance[saved]);
+        products += line.Product(step.sum_g[pair], step.sum_gx[pair]);
+      }
+      extra.scales[n] = LayerScale(squares, products, static_cast<double>(unit.channels), positions,
+                                   args.scaling_epsilon);
+    });
   }
+  ForEachChannels(unit, [&](int64_t c, int64_t count) {
+    for (int64_t n = unit.row; n < unit.row + unit.rows; ++n) {
+      const int64_t pair = unit.at(n, c);
+      const int64_t saved = n * args.view.channels + c;
+      const int64_t of_unit = c - unit.channel;
+      Simd().online_backward({count,
+                              args.training,
+                              args.rate,
+                              positions,
+                              extra.scales ? extra.scales + n : nullptr,
+                              affines.gamma + c,
+                              affines.beta + c,
+                              step.low + pair,
+                              step.sum_g + pair,
+                              step.sum_gx + pair,
+                              args.moments.variance + saved,
+                              args.offset + saved,
+                              args.deviation + saved,
+                              extra.u + c,
+                              extra.v + c,
+                              step.dgamma + of_unit,
+                              step.dbeta + of_unit,
+                              step.p_ + pair,
+                              step.q_ + pair,
+                              step.t_ + pair});
+    }
+  });
 }
 
 }  // namespace
@@ -168,22 +220,23 @@ Status Run(const OnlineNormForward& args, void* workspace) {
   const int64_t channels = args.view.channels;
   Workspace space(workspace);
   const ForwardExtra extra(space, args);
+  extra.affines.Set(args);
   for (int64_t c = 0; c < channels; ++c) {
-    extra.running[c] = {online::Read(args.mean, channels, c),
-                        online::Read(args.variance, channels, c)};
+    extra.mean[c] = online::Read(args.mean, channels, c);
+    extra.variance[c] = online::Read(args.variance, channels, c);
   }
   if (args.moments_of_x()) {
     const Bounds bounds = args.bounds();
     RunForward(
         args.view, CouplingOf(args), args.x, args.moments, args.y,
-        [&](const Unit& unit, ForwardStep& step) { Forward(args, extra.running, unit, step); },
+        [&](const Unit& unit, ForwardStep& step) { Forward(args, extra, unit, step); },
         space.Take<char>(0), args.clamps() ? &bounds : nullptr);
   } else {
     RunGiven(args, extra);
   }
   for (int64_t c = 0; c < channels; ++c) {
-    online::Write(args.mean, channels, c, extra.running[c].mean, args.training);
-    online::Write(args.variance, channels, c, extra.running[c].variance, args.training);
+    online::Write(args.mean, channels, c, extra.mean[c], args.training);
+    online::Write(args.variance, channels, c, extra.variance[c], args.training);
   }
   return Ok();
 }
@@ -192,21 +245,23 @@ Status Run(const OnlineNormBackward& args, void* workspace) {
   const int64_t channels = args.view.channels;
   Workspace space(workspace);
   const BackwardExtra extra(space, args);
+  extra.affines.Set(args);
   for (int64_t c = 0; c < channels; ++c) {
-    extra.control[c] = {0, 0};
-    if (!args.training) continue;
-    extra.control[c] = {online::Read(args.u, channels, c), online::Read(args.v, channels, c)};
+    extra.u[c] = args.training ? online::Read(args.u, channels, c) : 0;
+    extra.v[c] = args.training ? online::Read(args.v, channels, c) : 0;
   }
-  const BoundedOutput bounded = {
-      args.bounds(), [&](const Unit& unit, ForwardStep& step) { Output(args, unit, step); }};
+  const auto output = [&](const Unit& unit, ForwardStep& step) {
+    ForEachRow(unit, [&](int64_t n) { Output(args, extra.affines, unit, n, 1, step); });
+  };
+  const BoundedOutput bounded = {args.bounds(), output};
   RunBackward(
       args.view, CouplingOf(args), args.dy, args.x, args.moments, args.dx,
       {args.dgamma, args.dbeta},
-      [&](const Unit& unit, BackwardStep& step) { Backward(args, extra.control, unit, step); },
+      [&](const Unit& unit, BackwardStep& step) { Backward(args, extra, unit, step); },
       space.Take<char>(0), args.clamps() ? &bounded : nullptr);
   for (int64_t c = 0; c < channels; ++c) {
-    online::Write(args.u, channels, c, extra.control[c].u, args.training);
-    online::Write(args.v, channels, c, extra.control[c].v, args.training);
+    online::Write(args.u, channels, c, extra.u[c], args.training);
+    online::Write(args.v, channels, c, extra.v[c], args.training);
   }
   return Ok();
 }

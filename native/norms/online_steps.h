@@ -15,7 +15,9 @@
 #ifdef __CUDACC__
 #define NORM_STEP __host__ __device__ inline
 #else
-#define NORM_STEP inline
+// Never a function of its own: the host compiles these with several instruction sets
+// (core/host_simd.h).
+#define NORM_STEP inline __attribute__((always_inline))
 #endif
 
 namespace tfjs_norm {
