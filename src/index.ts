@@ -42,6 +42,8 @@ export type { BatchNormInferenceOptions } from './norms/batchNormInference';
 export type { BatchRenormOptions, BatchRenormResult } from './norms/batchRenorm';
 export type { DynamicTanhOptions } from './norms/dynamicTanh';
 export type { DynamicTanhArgs } from './norms/dynamicTanhLayer';
+export type { EvoNormS0Options } from './norms/evoNormS0';
+export type { EvoNormS0Args } from './norms/evoNormS0Layer';
 export type { GlobalResponseNormOptions } from './norms/globalResponseNorm';
 export type { GlobalResponseNormalizationArgs } from './norms/globalResponseNormalization';
 export type { GroupNormOptions } from './norms/groupNorm';

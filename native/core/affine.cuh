@@ -52,7 +52,8 @@ struct PairAffine {
   }
 };
 
-// Given statistics per channel. `mean` and `beta` may be null (0), and gamma (1).
+// Given statistics per channel. `mean` and `beta` may be null (0), and gamma and rho, which is of
+// the variance (1).
 struct ChannelAffine {
   int64_t channels = 1;
   float epsilon = 0;
@@ -61,7 +62,9 @@ struct ChannelAffine {
   const float* gamma = nullptr;
   const float* beta = nullptr;
 
-  NORM_DEVICE float Rho(int64_t channel) const { return 1.0f / sqrtf(variance[channel] + epsilon); }
+  NORM_DEVICE float Rho(int64_t channel) const {
+    return variance ? 1.0f / sqrtf(variance[channel] + epsilon) : 1.0f;
+  }
 
   template <int W>
   NORM_DEVICE Affine<W> At(int64_t pair) const {

@@ -65,6 +65,11 @@ Status LaunchApply(const Tiling& tiling, const float* x, const ChannelAffine& af
   return LaunchFor(tiling, x, affine, NoBounds(), y, stream);
 }
 
+Status LaunchApply(const Tiling& tiling, const float* x, const PairGate& map, float* y,
+                   void* stream) {
+  return LaunchFor(tiling, x, map, NoBounds(), y, stream);
+}
+
 Status LaunchApply(const Tiling& tiling, const float* x, const ChannelTanh& map, float* y,
                    void* stream) {
   return LaunchFor(tiling, x, map, NoBounds(), y, stream);

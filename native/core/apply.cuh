@@ -17,6 +17,8 @@ Status LaunchApply(const Tiling& tiling, const float* x, const PairAffine& affin
                    const ChannelBounds& bounds, float* y, void* stream);
 Status LaunchApply(const Tiling& tiling, const float* x, const ChannelAffine& affine, float* y,
                    void* stream);
+Status LaunchApply(const Tiling& tiling, const float* x, const PairGate& map, float* y,
+                   void* stream);
 Status LaunchApply(const Tiling& tiling, const float* x, const ChannelTanh& map, float* y,
                    void* stream);
 

@@ -4,13 +4,13 @@ namespace tfjs_norm {
 namespace cuda {
 namespace {
 
-// What of dy counts: with bounds, that within them.
+// The gradient of z, y = p * z + ..: dy; with bounds, that within them; of a map, dy * df/dx.
 struct AllOfDy {
   static constexpr int kBlocks = 3;  // resident per multiprocessor
 
   template <int W>
   struct Of {
-    NORM_DEVICE float Within(float g, float, int) const { return g; }
+    NORM_DEVICE float Passed(float g, float, float, int) const { return g; }
   };
   template <int W>
   NORM_DEVICE Of<W> At(int64_t) const {
@@ -29,7 +29,7 @@ struct BoundedDy {
   struct Of {
     float a[W], b[W];
     Limits<W> limits;
-    NORM_DEVICE float Within(float g, float xc, int w) const {
+    NORM_DEVICE float Passed(float g, float, float xc, int w) const {
       return limits.Hold(fmaf(a[w], xc, b[w]), w) ? g : 0.0f;
     }
   };
@@ -40,6 +40,24 @@ struct BoundedDy {
     LoadTo(of.b, b + pair);
     of.limits = bounds.At<W>(pair);
     return of;
+  }
+};
+
+struct GatedDy {
+  static constexpr int kBlocks = 2;
+
+  ChannelGate gate;
+
+  template <int W>
+  struct Of {
+    Gate<W> gate;
+    NORM_DEVICE float Passed(float g, float x, float, int w) const {
+      return g * gate.At(x, w).by_x;
+    }
+  };
+  template <int W>
+  NORM_DEVICE Of<W> At(int64_t pair) const {
+    return {gate.At<W>(pair)};
   }
 };
 
@@ -54,7 +72,7 @@ NORM_DEVICE void ApplyTile(const Tiling& tiling, int64_t tile, const float* dy, 
   LoadTo(p, coefficients.p + slot.pair);
   LoadTo(q, coefficients.q + slot.pair);
   LoadTo(t, coefficients.t + slot.pair);
-  const auto counted = part.template At<W>(slot.pair);
+  const auto z = part.template At<W>(slot.pair);
   int64_t at = slot.offset;
   for (int left = slot.count; left > 0; left -= kGroup) {
     Vec<V> gradients[kGroup];
@@ -72,7 +90,7 @@ NORM_DEVICE void ApplyTile(const Tiling& tiling, int64_t tile, const float* dy, 
         for (int v = 0; v < V; ++v) {
           const int w = v % W;
           const float xc = (values[u].v[v] - hi[w]) - lo[w];
-          const float g = counted.Within(gradients[u].v[v], xc, w);
+          const float g = z.Passed(gradients[u].v[v], values[u].v[v], xc, w);
           gradients[u].v[v] = fmaf(p[w], g, fmaf(q[w], xc, t[w]));
         }
         StoreStreaming<V>(dx + at + u * tiling.thread_stride, gradients[u]);
@@ -125,6 +143,12 @@ Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
                        void* stream) {
   const BoundedDy part = {output.a, output.b, bounds};
   return LaunchFor(tiling, dy, x, coefficients, part, dx, parameters, stream);
+}
+
+Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
+                       const GradCoefficients& coefficients, const ChannelGate& gate, float* dx,
+                       const ParameterSums& parameters, void* stream) {
+  return LaunchFor(tiling, dy, x, coefficients, GatedDy{gate}, dx, parameters, stream);
 }
 
 }  // namespace cuda

@@ -1,11 +1,13 @@
 // Last pass of a backward: dx = p * dy + q * ((x - hi) - lo) + t, tiles in the reverse order of the
-// first pass. Of an output with bounds dy counts within them only. The same launch sums the
-// parameter gradients that the coefficient kernel left per (row, channel) pair.
+// first pass. Of an output with bounds dy counts within them only; with a gate it is dy * df/dx.
+// The same launch sums the parameter gradients that the coefficient kernel left per (row, channel)
+// pair.
 #pragma once
 
 #include "core/affine.cuh"
 #include "core/bounds.cuh"
 #include "core/column_sums.cuh"
+#include "core/element_maps.cuh"
 #include "core/tiling.cuh"
 
 namespace tfjs_norm {
@@ -28,6 +30,9 @@ Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
                        const GradCoefficients& coefficients, const PairAffine& output,
                        const ChannelBounds& bounds, float* dx, const ParameterSums& parameters,
                        void* stream);
+Status LaunchGradApply(const Tiling& tiling, const float* dy, const float* x,
+                       const GradCoefficients& coefficients, const ChannelGate& gate, float* dx,
+                       const ParameterSums& parameters, void* stream);
 
 }  // namespace cuda
 }  // namespace tfjs_norm

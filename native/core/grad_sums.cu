@@ -97,6 +97,30 @@ struct TanhTerms {
   }
 };
 
+struct GateTerms {
+  static constexpr int kSums = 3;
+  static constexpr bool kWriteDx = false;
+  static constexpr int kBlocks = 2;
+  ChannelGate source;
+
+  template <int W>
+  struct Of {
+    Gate<W> gate;
+
+    NORM_DEVICE float Add(float g, float x, bool, int w, GradSum<W, kSums>& sums) const {
+      const typename Gate<W>::Of f = gate.At(x, w);
+      sums.of[0][w] += g;
+      sums.of[1][w] = fmaf(g, f.value, sums.of[1][w]);
+      sums.of[2][w] = fmaf(g, f.by_theta, sums.of[2][w]);
+      return 0.0f;
+    }
+  };
+  template <int W>
+  NORM_DEVICE Of<W> At(int64_t pair) const {
+    return {source.At<W>(pair)};
+  }
+};
+
 template <int V, int W, class Terms>
 __global__ void NORM_LAUNCH_BOUNDS(kThreads, Terms::kBlocks)
     GradSumsKernel(Tiling tiling, const float* dy, const float* x, Terms terms,
@@ -182,6 +206,11 @@ Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
                       const ChannelAffine& affine, const GradPartials& partials, float* dx,
                       void* stream) {
   return LaunchFor(tiling, dy, x, AffineTerms<ChannelAffine, true>{affine}, partials, dx, stream);
+}
+
+Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
+                      const ChannelGate& gate, const GradPartials& partials, void* stream) {
+  return LaunchFor(tiling, dy, x, GateTerms{gate}, partials, nullptr, stream);
 }
 
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x, const ChannelTanh& map,

@@ -53,6 +53,8 @@ Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
                       const ChannelAffine& affine, const GradPartials& partials, float* dx,
                       void* stream);
+Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
+                      const ChannelGate& gate, const GradPartials& partials, void* stream);
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x, const ChannelTanh& map,
                       const GradPartials& partials, float* dx, void* stream);
 

@@ -9,7 +9,7 @@ namespace {
 class Backward {
  public:
   Backward(const Plan& plan, const float* dy, const float* x, const Moments& moments, float* dx,
-           const BackwardMethod& method, const BoundedOutput* bounded)
+           const BackwardMethod& method, const BoundedOutput* bounded, const float* gate)
       : plan_(plan),
         view_(plan.grid.view),
         dy_(dy),
@@ -18,6 +18,7 @@ class Backward {
         dx_(dx),
         method_(method),
         bounded_(bounded),
+        gate_(gate),
         stream_(view_.size() >= kStreamElements) {}
 
   void RunUnit(const Unit& unit, int64_t row_block, int slot) {
@@ -35,13 +36,14 @@ class Backward {
     for (int i = 0; i < plan_.passes.sums(); ++i) {
       MergePieces(tiles.pieces, unit.pairs(), scratch.sums[i]);
     }
-    for (int64_t pair = 0; moments_.lo && pair < unit.pairs(); ++pair) {
+    for (int64_t pair = 0; moments_.lo && !gate_ && pair < unit.pairs(); ++pair) {
       scratch.sums[1][pair] -= scratch.low[pair] * scratch.sums[0][pair];
     }
     BackwardStep step;
     step.sum_g = scratch.sums[0];
     step.sum_gx = scratch.sums[1];
     step.sum_outside = bounded_ ? scratch.sums[2] : nullptr;
+    step.sum_gtheta = gate_ ? scratch.sums[2] : nullptr;
     step.low = scratch.low;
     const int64_t first = row_block * view_.channels + unit.channel;
     step.dgamma = plan_.gradients[0] + first;
@@ -84,6 +86,7 @@ class Backward {
   void Sum(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {
     const int64_t pairs = tiles.unit.pairs();
     const auto coefficients = [&](int64_t c) -> Coefficients {
+      if (gate_) return {Map::kGate, {gate_ + c}};
       const float* hi = Center(tile, c);
       if (!bounded_) return {Map::kAffine, {hi}};
       const int64_t pair = tiles.unit.at(tile.row, c);
@@ -115,6 +118,7 @@ class Backward {
       const int64_t pair = tiles.unit.at(tile.row, c);
       const float* hi = Center(tile, c);
       float* const* k = scratch.coefficients;
+      if (gate_) return {Map::kGate, {hi, k[0] + pair, k[1] + pair, k[2] + pair, gate_ + c}};
       if (!bounded_) return {Map::kAffine, {hi, k[0] + pair, k[1] + pair, k[2] + pair}};
       return {Map::kBounded,
               {hi, k[0] + pair, k[1] + pair, k[2] + pair, k[3] + pair, k[4] + pair, plan_.lower + c,
@@ -140,18 +144,20 @@ class Backward {
   float* dx_;
   const BackwardMethod& method_;
   const BoundedOutput* bounded_;
+  const float* gate_;
   bool stream_;
 };
 
 }  // namespace
 
-size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling, bool bounded) {
-  return view.size() == 0 ? 0 : Plan(view, coupling, {true, bounded}, nullptr).bytes;
+size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling, Map map) {
+  return view.size() == 0 ? 0 : Plan(view, coupling, {true, map}, nullptr).bytes;
 }
 
 void RunBackward(const View& view, const Coupling& coupling, const float* dy, const float* x,
                  const Moments& moments, float* dx, const ParameterGradients& gradients,
-                 const BackwardMethod& method, void* workspace, const BoundedOutput* bounded) {
+                 const BackwardMethod& method, void* workspace, const BoundedOutput* bounded,
+                 const float* gate) {
   if (view.size() == 0) {
     for (float* values : {gradients.dgamma, gradients.dbeta}) {
       if (values) std::fill_n(values, view.channels, 0.0f);
@@ -161,11 +167,12 @@ void RunBackward(const View& view, const Coupling& coupling, const float* dy, co
     }
     return;
   }
-  const Plan plan(view, coupling, {true, bounded != nullptr}, workspace);
+  const Map map = gate ? Map::kGate : bounded ? Map::kBounded : Map::kAffine;
+  const Plan plan(view, coupling, {true, map}, workspace);
   if (bounded) plan.SetBounds(bounded->bounds);
   const int64_t partials = plan.grid.row_blocks * view.channels;
   for (double* sums : plan.gradients) std::fill_n(sums, partials, 0.0);
-  Backward backward(plan, dy, x, moments, dx, method, bounded);
+  Backward backward(plan, dy, x, moments, dx, method, bounded, gate);
   ForEachUnit(plan.grid, [&](const Unit& unit, int64_t row_block, int slot) {
     backward.RunUnit(unit, row_block, slot);
   });

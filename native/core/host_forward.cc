@@ -9,13 +9,14 @@ namespace {
 class Forward {
  public:
   Forward(const Plan& plan, const float* x, const Moments& moments, float* y,
-          const ForwardMethod& method)
+          const ForwardMethod& method, const float* gate)
       : plan_(plan),
         view_(plan.grid.view),
         x_(x),
         moments_(moments),
         y_(y),
         method_(method),
+        gate_(gate),
         stream_(view_.size() >= kStreamElements) {}
 
   void RunUnit(const Unit& unit, int slot) {
@@ -78,6 +79,7 @@ class Forward {
         moments_.hi[saved] = hi;
         scratch.low[pair] = mean - hi;
         moments_.lo[saved] = static_cast<float>(scratch.low[pair]);
+        if (gate_) scratch.low[pair] = 0;
         moments_.variance[saved] = static_cast<float>(scratch.sums[1][pair]);
       }
     }
@@ -89,7 +91,8 @@ class Forward {
       const float* hi = moments_.hi ? moments_.hi + tile.row * view_.channels + c : kZeros;
       const float* a = scratch.coefficients[0] + pair;
       const float* b = scratch.coefficients[1] + pair;
-      if (!plan_.passes.bounded) return {Map::kAffine, {hi, a, b}};
+      if (gate_) return {Map::kGate, {gate_ + c, a, b}};
+      if (!plan_.passes.bounded()) return {Map::kAffine, {hi, a, b}};
       return {Map::kBounded, {hi, a, b, plan_.lower + c, plan_.upper + c}};
     };
     if (view_.channels_last) {
@@ -110,26 +113,29 @@ class Forward {
   const Moments& moments_;
   float* y_;
   const ForwardMethod& method_;
+  const float* gate_;
   bool stream_;
 };
 
 }  // namespace
 
-size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling, bool bounded) {
-  return view.size() == 0 ? 0 : Plan(view, coupling, {false, bounded}, nullptr).bytes;
+size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling, Map map) {
+  return view.size() == 0 ? 0 : Plan(view, coupling, {false, map}, nullptr).bytes;
 }
 
 void RunForward(const View& view, const Coupling& coupling, const float* x, const Moments& moments,
-                float* y, const ForwardMethod& method, void* workspace, const Bounds* bounds) {
+                float* y, const ForwardMethod& method, void* workspace, const Bounds* bounds,
+                const float* gate) {
   if (view.size() == 0) {
     for (float* values : {moments.hi, moments.lo, moments.variance}) {
       if (values) std::fill_n(values, view.pairs(), 0.0f);
     }
     return;
   }
-  const Plan plan(view, coupling, {false, bounds != nullptr}, workspace);
+  const Map map = gate ? Map::kGate : bounds ? Map::kBounded : Map::kAffine;
+  const Plan plan(view, coupling, {false, map}, workspace);
   if (bounds) plan.SetBounds(*bounds);
-  Forward forward(plan, x, moments, y, method);
+  Forward forward(plan, x, moments, y, method, gate);
   ForEachUnit(plan.grid, [&](const Unit& unit, int64_t, int slot) { forward.RunUnit(unit, slot); });
 }
 

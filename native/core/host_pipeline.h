@@ -9,6 +9,10 @@
 //
 // About zero, which is what null moments ask for, m is 0 in all of these: y = A * x + B, and so on.
 //
+// With a gate theta [C], y = A * f + B, f = x * sigmoid(theta * x), about zero whatever the
+// moments. Then G1 = sum dy * f, there is G2 = sum dy * df/dtheta, and dx = p * dy * df/dx + q * (x
+// - m) + t.
+//
 // A unit is the smallest block of rows and channels that the method can handle on its own. Units
 // that fit are done whole by one thread, so that the second pass finds its data in the cache; a
 // large unit is split over all threads. Every sum is cut by shape alone: results do not depend on
@@ -70,6 +74,7 @@ class BackwardStep {
   const double* sum_g;        // G0
   const double* sum_gx;       // G1, about the exact mean
   const double* sum_outside;  // of dy out of the bounds, which the other two leave out; or null
+  const double* sum_gtheta;   // G2 with a gate; or null
   const double* low;          // mean - its float part
   double* dgamma;             // [unit.channels], to be added to
   double* dbeta;
@@ -102,20 +107,21 @@ struct BoundedOutput {
   ForwardMethod output;
 };
 
-size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling, bool bounded = false);
-size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling, bool bounded = false);
+// kAffine, kBounded or kGate.
+size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling, Map map = Map::kAffine);
+size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling, Map map = Map::kAffine);
 
 // Writes moments, unless they are null, and y. Nothing but zero moments when the view has no
-// elements.
+// elements. Bounds or a gate, not both.
 void RunForward(const View& view, const Coupling& coupling, const float* x, const Moments& moments,
                 float* y, const ForwardMethod& method, void* workspace,
-                const Bounds* bounds = nullptr);
+                const Bounds* bounds = nullptr, const float* gate = nullptr);
 
 // Writes dx and the gradients of the parameters.
 void RunBackward(const View& view, const Coupling& coupling, const float* dy, const float* x,
                  const Moments& moments, float* dx, const ParameterGradients& gradients,
                  const BackwardMethod& method, void* workspace,
-                 const BoundedOutput* bounded = nullptr);
+                 const BoundedOutput* bounded = nullptr, const float* gate = nullptr);
 
 // The two halves with coefficients that are the same for every row: arrays [C].
 void ApplyPerChannel(const View& view, const float* x, const Coefficients& coefficients, float* y);

@@ -13,10 +13,11 @@ namespace host {
 
 struct Passes {
   bool backward;
-  bool bounded;
+  Map map;
 
-  int sums() const { return SumCount(backward && bounded ? Map::kBounded : Map::kAffine); }
-  int coefficients() const { return backward ? (bounded ? 5 : 3) : 2; }
+  bool bounded() const { return map == Map::kBounded; }
+  int sums() const { return SumCount(backward ? map : Map::kAffine); }
+  int coefficients() const { return backward ? (bounded() ? 5 : 3) : 2; }
 };
 
 // One thread's arrays for the unit it works on.
@@ -56,7 +57,7 @@ struct Plan {
       for (double*& sums : gradients)
         sums = arena.Take<double>(grid.row_blocks * grid.view.channels);
     }
-    if (passes.bounded) {
+    if (passes.bounded()) {
       lower = arena.Take<float>(grid.view.channels);
       upper = arena.Take<float>(grid.view.channels);
     }

@@ -23,13 +23,16 @@ enum class Map {
   kAffine,   // y = z = a * (x - center) + b,  dx = p * dy + q * (x - center) + t
   kBounded,  // y = min(max(z, lower), upper); dy counts where z is within the bounds (bounds.h)
   kTanh,     // y = a * f + b, f = tanh(theta * x),  dx = gamma * dy * df/dx
+  kGate,     // y = a * f + b, f = x * sigmoid(theta * x),
+             // dx = p * dy * df/dx + q * (x - center) + t
 };
 
 // A map and the arrays over the channels that a pass takes, in this order:
-//   apply       center, a, b      bounded: center, a, b, lower, upper    tanh: theta, a, b
-//   sums        center            bounded: center, a, b, lower, upper
+//   apply       center, a, b      bounded: center, a, b, lower, upper   tanh, gate: theta, a, b
+//   sums        center            bounded: center, a, b, lower, upper   gate: theta
 //   apply_grad  center, p, q, t   bounded: center, p, q, t, a, b, lower, upper
-//   sums_grad   center, p (q and t are 0)                                tanh: theta, gamma
+//                                 gate: center, p, q, t, theta
+//   sums_grad   center, p (q and t are 0)                               tanh: theta, gamma
 constexpr int kMaxArrays = 8;
 struct Coefficients {
   Map map;
@@ -111,7 +114,7 @@ struct SimdKernels {
   void (*column_moments)(const Columns&, const float* x, const float* shift, double* sum,
                          double* square);
   // `sums`: of dy and of dy * (x - center); bounded: of dy within the bounds, and of dy out of
-  // them; tanh: of dy, dy * f and dy * df/dtheta.
+  // them; tanh, gate: of dy, dy * f and dy * df/dtheta.
   void (*column_sums)(const Columns&, const float* dy, const float* x, const Coefficients&,
                       double* const* sums);
   // dx as well, of maps whose dx does not need the sums.

@@ -13,6 +13,7 @@ const std::vector<const OpDecl*>& AllOps() {
              BatchNormOps,
              BatchRenormOps,
              DynamicTanhOps,
+             EvoNormS0Ops,
              GlobalResponseNormOps,
              GroupNormOps,
              LayerNormOps,

@@ -28,7 +28,8 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
   SumColumns(columns, static_cast<int>(blockIdx.x), arrays, arena.Take<Sums<2>>(kThreads),
              [&](int64_t channel, const Sums<2>& sums) {
                const double gamma = args.gamma ? args.gamma[channel] : 1.0;
-               const double rho = 1.0 / sqrt(args.variance[channel] + args.epsilon);
+               const double variance = args.variance ? args.variance[channel] + args.epsilon : 1.0;
+               const double rho = 1.0 / sqrt(variance);
                const double dgamma = rho * sums.of[1];
                if (args.dgamma) args.dgamma[channel] = static_cast<float>(dgamma);
                if (args.dbeta) args.dbeta[channel] = static_cast<float>(sums.of[0]);

@@ -12,7 +12,7 @@ namespace {
 
 template <typename Args>
 double Rho(const Args& args, int64_t c) {
-  return 1 / std::sqrt(static_cast<double>(args.variance[c]) + args.epsilon);
+  return args.variance ? 1 / std::sqrt(static_cast<double>(args.variance[c]) + args.epsilon) : 1;
 }
 
 template <typename Args>
@@ -23,8 +23,11 @@ double Gamma(const Args& args, int64_t c) {
 struct ForwardArrays {
   float* a;
   float* b;
+  float* zero;
   ForwardArrays(int64_t channels, Workspace* workspace)
-      : a(workspace->Take<float>(channels)), b(workspace->Take<float>(channels)) {}
+      : a(workspace->Take<float>(channels)),
+        b(workspace->Take<float>(channels)),
+        zero(workspace->Take<float>(channels)) {}
 };
 
 struct BackwardArrays {
@@ -60,8 +63,10 @@ Status Run(const ChannelAffineForward& args, void* workspace) {
   for (int64_t c = 0; c < args.view.channels; ++c) {
     arrays.a[c] = static_cast<float>(Gamma(args, c) * Rho(args, c));
     arrays.b[c] = args.beta ? args.beta[c] : 0;
+    arrays.zero[c] = 0;
   }
-  ApplyPerChannel(args.view, args.x, {Map::kAffine, {args.mean, arrays.a, arrays.b}}, args.y);
+  const float* mean = args.mean ? args.mean : arrays.zero;
+  ApplyPerChannel(args.view, args.x, {Map::kAffine, {mean, arrays.a, arrays.b}}, args.y);
   return Ok();
 }
 
@@ -77,8 +82,9 @@ Status Run(const ChannelAffineBackward& args, void* workspace) {
     ApplyPerChannel(args.view, args.dy, to_dx, args.dx);
     return Ok();
   }
-  SumPerChannel(args.view, args.dy, args.x, {Map::kAffine, {args.mean, arrays.p}}, args.dx,
-                arrays.sums, arrays.workspace);
+  const float* mean = args.mean ? args.mean : arrays.zero;
+  SumPerChannel(args.view, args.dy, args.x, {Map::kAffine, {mean, arrays.p}}, args.dx, arrays.sums,
+                arrays.workspace);
   for (int64_t c = 0; c < args.view.channels; ++c) {
     const double rho = Rho(args, c);
     const double gamma = Gamma(args, c);

@@ -201,19 +201,21 @@ void Backward(const OnlineNormBackward& args, const BackwardExtra& extra, const 
   });
 }
 
+Map MapOf(const OnlineNorm& args) { return args.clamps() ? Map::kBounded : Map::kAffine; }
+
 }  // namespace
 
 size_t WorkspaceBytes(const OnlineNormForward& args) {
   Workspace space;
   ForwardExtra(space, args);
   if (!args.moments_of_x()) return space.bytes();
-  return space.bytes() + ForwardWorkspaceBytes(args.view, CouplingOf(args), args.clamps());
+  return space.bytes() + ForwardWorkspaceBytes(args.view, CouplingOf(args), MapOf(args));
 }
 
 size_t WorkspaceBytes(const OnlineNormBackward& args) {
   Workspace space;
   BackwardExtra(space, args);
-  return space.bytes() + BackwardWorkspaceBytes(args.view, CouplingOf(args), args.clamps());
+  return space.bytes() + BackwardWorkspaceBytes(args.view, CouplingOf(args), MapOf(args));
 }
 
 Status Run(const OnlineNormForward& args, void* workspace) {

@@ -10,8 +10,9 @@ namespace tfjs_norm {
 const std::vector<OpDecl>& AttentiveNormOps();
 const std::vector<OpDecl>& BatchNormOps();
 const std::vector<OpDecl>& BatchRenormOps();
-const std::vector<OpDecl>& GlobalResponseNormOps();
 const std::vector<OpDecl>& DynamicTanhOps();
+const std::vector<OpDecl>& EvoNormS0Ops();
+const std::vector<OpDecl>& GlobalResponseNormOps();
 const std::vector<OpDecl>& GroupNormOps();  // instance norm is groups = channels
 const std::vector<OpDecl>& LayerNormOps();
 const std::vector<OpDecl>& OnlineNormOps();

@@ -29,6 +29,7 @@ struct ForwardCoefficients {
   double variance_factor;
   Running moving;
   Renorm renorm;
+  bool gated;  // the numerator is not centered
 
   NORM_DEVICE SetStatistics Of(double mean, double variance, int64_t channel,
                                int64_t channels) const {
@@ -90,7 +91,8 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
       const double a = gamma * set.scale;
       const double b = fma(gamma, set.offset, args.beta ? args.beta[channel] : 0.0);
       args.a[pair] = static_cast<float>(a);
-      args.b[pair] = static_cast<float>(fma(a, MeanOf(args.moments, pair) - set.mean, b));
+      const double shift = args.gated ? 0.0 : MeanOf(args.moments, pair) - set.mean;
+      args.b[pair] = static_cast<float>(fma(a, shift, b));
     }
     if (args.moving.wanted() || args.renorm.running.wanted()) UpdateRunning(tiling, block, args);
     __syncthreads();
@@ -162,10 +164,15 @@ Status Run(const SetNormForward& args, void* workspace, void* stream) {
   c.variance_factor = args.unbiased ? values / (values > 1 ? values - 1 : 1) : 1;
   c.moving = args.moving;
   c.renorm = args.renorm;
+  c.gated = args.gate != nullptr;
   const LaunchConfig config = {"SetCoefficients", dim3(sets.grid()), dim3(sets.threads),
                                SharedBytes<Deviations>(sets.threads), stream};
   NORM_RETURN_IF_ERROR(Launch(config, SetCoefficientsKernel, sets, c));
 
+  if (args.gate) {
+    const PairGate map = {{args.view.channels, args.gate}, work.a, work.b};
+    return LaunchApply(tiling, args.x, map, args.y, stream);
+  }
   const PairAffine affine = {args.moments.hi, args.moments.lo, work.a, work.b};
   return LaunchApply(tiling, args.x, affine, args.y, stream);
 }

@@ -9,13 +9,16 @@
 //              Q = rho * (G1 + D * G0), P_R = sum_R gamma * G0, Q_R = sum_R gamma * Q:
 //              dx = gamma*rho*dy - rho^2*Q_R/M * xc - rho*P_R/M - rho^2*Q_R/M * D
 //              dgamma[c] = sum_n Q,  dbeta[c] = sum_n G0
-//   M = 1: y = beta and dx = 0, exactly. No elements: parameter gradients 0, running statistics
-//   unchanged.
+//   with a gate theta[c] (EvoNorm-S0): f = x * sigmoid(theta[c] * x) takes the place of x - mu_R in
+//              y, G1 = sum_s dy * f, G2 = sum_s dy * df/dtheta, Q = rho * G1:
+//              dx = gamma*rho*dy*df/dx - rho^2*Q_R/M * (xc + D),  dtheta[c] = sum_n gamma*rho*G2
+//   M = 1: y = beta and dx = 0, exactly, but with a gate. No elements: parameter gradients 0,
+//   running statistics unchanged.
 //
 // Statistics are shifted and merged (never E[x^2] - E[x]^2); the [R, C] steps run in double; the
 // order of every sum is fixed, so results are bit-reproducible. Saved for backward: Moments [3, R,
 // C]. Papers: arXiv 1502.03167 (batch), 1705.08741 (ghost batches), 1803.08494 (group), 1607.08022
-// (instance).
+// (instance), 2004.02967 (EvoNorm).
 #pragma once
 
 #include <cstddef>
@@ -45,6 +48,7 @@ struct SetNormForward {
   bool unbiased = false;
   // One set per channel.
   Renorm renorm;
+  const float* gate = nullptr;  // [C]: theta; not with renorm. Null: no gate
 
   bool tracks() const { return moving.wanted() || renorm.running.wanted(); }
 };
@@ -62,10 +66,12 @@ struct SetNormBackward {
   float* dgamma = nullptr;             // [C], null when not wanted
   float* dbeta = nullptr;              // [C], null when not wanted
   const float* corrections = nullptr;  // [2, C] of batch_renorm.h, null without it
+  const float* gate = nullptr;         // [C], null without it
+  float* dgate = nullptr;              // [C], null when not wanted
 };
 
 // Batch norm at inference: y = gamma * (x - mean) / sqrt(variance + eps) + beta with given [C]
-// statistics.
+// statistics. Without them (null) mean is 0 and rho = 1 / sqrt(variance + eps) is 1.
 struct ChannelAffineForward {
   View view;
   double epsilon = 0;

@@ -77,8 +77,14 @@ Coupling CouplingOf(const Args& args) {
 }
 
 template <typename Args>
+Map MapOf(const Args& args) {
+  return args.gate ? Map::kGate : Map::kAffine;
+}
+
+// Of which nothing but beta is left.
+template <typename Args>
 bool OneValuePerSet(const Args& args) {
-  return args.view.positions * args.rows_per_set * args.channels_per_set == 1;
+  return !args.gate && args.view.positions * args.rows_per_set * args.channels_per_set == 1;
 }
 
 void SetForward(const SetNormForward& args, const Unit& unit, ForwardStep& step) {
@@ -95,7 +101,7 @@ void SetForward(const SetNormForward& args, const Unit& unit, ForwardStep& step)
         const double gamma = At(args.gamma, c, 1);
         const double a = one_value ? 0 : gamma * (correction.r * of.rho);
         const double b = At(args.beta, c, 0) + gamma * correction.d;
-        step.Set(pair, a, b + a * (step.mean[pair] - of.mean));
+        step.Set(pair, a, args.gate ? b : b + a * (step.mean[pair] - of.mean));
       }
     }
   });
@@ -123,8 +129,14 @@ void SetBackward(const SetNormBackward& args, const Unit& unit, BackwardStep& st
         const int64_t pair = unit.at(r, c);
         const Correction correction = SavedCorrection(args.corrections, c, channels);
         const double g0 = step.sum_g[pair];
-        const double q = of.rho * (step.sum_gx[pair] + (mean(r, c) - of.mean) * g0);
-        sum_p += gamma(c) * g0;
+        // A gated numerator is not centered.
+        const double d = args.gate ? 0 : mean(r, c) - of.mean;
+        const double q = of.rho * (step.sum_gx[pair] + d * g0);
+        if (args.gate) {
+          step.more[0][c - unit.channel] += gamma(c) * of.rho * step.sum_gtheta[pair];
+        } else {
+          sum_p += gamma(c) * g0;
+        }
         sum_q += gamma(c) * q;
         step.dgamma[c - unit.channel] += correction.r * q + correction.d * g0;
         step.dbeta[c - unit.channel] += g0;
@@ -177,17 +189,18 @@ void UpdateRunning(const SetNormForward& args) {
 }  // namespace
 
 size_t WorkspaceBytes(const SetNormForward& args) {
-  return ForwardWorkspaceBytes(args.view, CouplingOf(args));
+  return ForwardWorkspaceBytes(args.view, CouplingOf(args), MapOf(args));
 }
 
 size_t WorkspaceBytes(const SetNormBackward& args) {
-  return BackwardWorkspaceBytes(args.view, CouplingOf(args));
+  return BackwardWorkspaceBytes(args.view, CouplingOf(args), MapOf(args));
 }
 
 Status Run(const SetNormForward& args, void* workspace) {
   RunForward(
       args.view, CouplingOf(args), args.x, args.moments, args.y,
-      [&args](const Unit& unit, ForwardStep& step) { SetForward(args, unit, step); }, workspace);
+      [&args](const Unit& unit, ForwardStep& step) { SetForward(args, unit, step); }, workspace,
+      nullptr, args.gate);
   if (args.view.size() == 0 && args.renorm.clipping) {
     std::fill_n(args.renorm.corrections, 2 * args.view.channels, 0.0f);
   }
@@ -198,8 +211,9 @@ Status Run(const SetNormForward& args, void* workspace) {
 Status Run(const SetNormBackward& args, void* workspace) {
   RunBackward(
       args.view, CouplingOf(args), args.dy, args.x, args.moments, args.dx,
-      {args.dgamma, args.dbeta},
-      [&args](const Unit& unit, BackwardStep& step) { SetBackward(args, unit, step); }, workspace);
+      {args.dgamma, args.dbeta, {{args.dgate}}},
+      [&args](const Unit& unit, BackwardStep& step) { SetBackward(args, unit, step); }, workspace,
+      nullptr, args.gate);
   return Ok();
 }
 

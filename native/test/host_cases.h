@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/host_simd.h"
+#include "norms/dynamic_tanh.h"
 #include "norms/row_norm.h"
 #include "norms/set_norm.h"
 #include "test/check.h"

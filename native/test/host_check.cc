@@ -2,9 +2,9 @@
 // random shapes, both layouts, unaligned arrays, and shapes for each way through the grid.
 #include <vector>
 
-#include "test/element_reference.h"
 #include "test/host_attentive_cases.h"
 #include "test/host_cases.h"
+#include "test/host_element_cases.h"
 
 namespace tfjs_norm::test {
 namespace {
@@ -64,33 +64,6 @@ void CheckAffine(const View& view, const Data& data, bool with_gamma, bool gradi
   ExpectNear(dbeta, want.dbeta, name + " dbeta");
   ExpectNear(dmean, want.dmean, name + " dmean");
   ExpectNear(dvariance, want.dvariance, name + " dvariance");
-}
-
-void CheckTanh(const View& view, const Data& data, float alpha, bool affine) {
-  const std::string name = "dynamic tanh [" + std::to_string(view.rows) + "," +
-                           std::to_string(view.positions) + "," + std::to_string(view.channels) +
-                           "] " + (view.channels_last ? "last " : "first ") + data.name +
-                           " alpha " + std::to_string(alpha) + " on " + host::Simd().name;
-  const Array x = Random(view.size(), data.mean, data.deviation);
-  const Array dy = Random(view.size());
-  const Array gamma = Random(view.channels, 1, 0.5);
-  const Array beta = Random(view.channels);
-  Array y(view.size(), Uniform(0, 3)), dx(view.size(), Uniform(0, 3));
-  Array dalpha(1), dgamma(view.channels), dbeta(view.channels);
-  const DynamicTanhForward forward = {
-      view,    x.data(), &alpha, affine ? gamma.data() : nullptr, affine ? beta.data() : nullptr,
-      y.data()};
-  const DynamicTanhBackward backward = {view,          dy.data(),     x.data(),
-                                        &alpha,        forward.gamma, dx.data(),
-                                        dalpha.data(), dgamma.data(), dbeta.data()};
-  RunOn(forward);
-  RunOn(backward);
-  ExpectNear(y, reference::Run(forward), name + " y");
-  const reference::TanhGradients want = reference::Run(backward);
-  ExpectNear(dx, want.dx, name + " dx");
-  ExpectNear(dalpha, {want.dalpha}, name + " dalpha", std::max(1.0, want.alpha_terms));
-  ExpectNear(dgamma, want.dgamma, name + " dgamma");
-  ExpectNear(dbeta, want.dbeta, name + " dbeta");
 }
 
 // max |rho * gamma * dy|: in a row of one column the two terms of dx cancel but for epsilon.
@@ -289,17 +262,22 @@ int main() {
       const SetCase c = RandomSet();
       CheckAffine(c.view, c.data, c.gamma, Uniform(0, 3) > 0);
       CheckTanh(c.view, c.data, Random(1)[0], c.gamma);
+      CheckGate(c);
     }
     for (const SetCase& c : LargeSets()) {
       CheckSet(c);
       CheckAffine(c.view, c.data, true, true);
       CheckTanh(c.view, c.data, 0.5f, true);
+      CheckGate(c);
     }
     // Outputs that bypass the caches.
     for (const View& view : {MakeView(1, 70000, 64, true), MakeView(1, 1500000, 3, true),
                              MakeView(2, 400000, 6, false), MakeView(2, 399999, 6, false)}) {
       CheckAffine(view, kData[0], true, true);
       CheckTanh(view, kData[0], 0.5f, true);
+      SetCase c;
+      c.view = view;
+      CheckGate(c);
     }
     for (const RowCase& c : LargeRows()) CheckRow(c);
     for (const AttentiveCase& c : AttentiveCases()) CheckAttentive(c);

@@ -9,6 +9,7 @@
 
 #include "test/kernel_attentive_cases.h"
 #include "test/kernel_element_cases.h"
+#include "test/kernel_gate_cases.h"
 #include "test/kernel_global_response_cases.h"
 #include "test/kernel_online_cases.h"
 #include "test/kernel_row_cases.h"
@@ -182,6 +183,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   for (const OnlineCase& c : AwkwardOnline(options.quick)) {
     CheckOnlineNorm(results, device, c, random);
   }
+  for (const GateCase& c : AwkwardGated(options.quick)) CheckGatedNorm(results, device, c, random);
   for (const TanhCase& c : AwkwardTanh(options.quick)) {
     CheckDynamicTanh(results, device, c, random);
   }
@@ -200,6 +202,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckOnlineNorm(results, device, RandomOnline(random), random);
     CheckDynamicTanh(results, device, RandomTanh(random), random);
     CheckWeightNorm(results, device, RandomWeights(random), random);
+    CheckGatedNorm(results, device, RandomGated(random), random);
   }
 }
 

@@ -2,6 +2,7 @@
 import { AttentiveNormalization, type AttentiveNormalizationArgs } from './attentiveNormalization';
 import { BatchNormalization, type BatchNormalizationArgs } from './batchNormalization';
 import { DynamicTanh, type DynamicTanhArgs } from './dynamicTanhLayer';
+import { EvoNormS0, type EvoNormS0Args } from './evoNormS0Layer';
 import {
   GlobalResponseNormalization,
   type GlobalResponseNormalizationArgs,
@@ -20,6 +21,7 @@ export {
   AttentiveNormalization,
   BatchNormalization,
   DynamicTanh,
+  EvoNormS0,
   GlobalResponseNormalization,
   GroupNormalization,
   InstanceNormalization,
@@ -49,6 +51,11 @@ export function globalResponseNormalization(
 /** A {@link DynamicTanh} layer. */
 export function dynamicTanh(args?: DynamicTanhArgs): DynamicTanh {
   return new DynamicTanh(args);
+}
+
+/** An {@link EvoNormS0} layer. */
+export function evoNormS0(args?: EvoNormS0Args): EvoNormS0 {
+  return new EvoNormS0(args);
 }
 
 /** A {@link GroupNormalization} layer. */

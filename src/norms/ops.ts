@@ -4,6 +4,7 @@ export { batchNorm } from './batchNorm';
 export { batchNormInference } from './batchNormInference';
 export { batchRenorm } from './batchRenorm';
 export { dynamicTanh } from './dynamicTanh';
+export { evoNormS0 } from './evoNormS0';
 export { globalResponseNorm } from './globalResponseNorm';
 export { groupNorm } from './groupNorm';
 export { instanceNorm } from './instanceNorm';

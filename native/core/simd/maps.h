@@ -99,11 +99,38 @@ struct TanhMap {
   }
 };
 
+struct GateMap {
+  static constexpr int kApplyArrays = 3;
+  static constexpr int kGradArrays = 5;
+  static constexpr int kSumArrays = 1;
+  static constexpr int kSums = 3;
+
+  static Float Apply(Float x, const Float* k) { return k[1] * (x * Sigmoid(k[0] * x)) + k[2]; }
+  static Float Grad(Float g, Float x, const Float* k) {
+    const Float u = k[4] * x;
+    const WithSlope s = SigmoidWithSlope(u);
+    return AffineMap::Grad(g * (s.value + TimesSlope(u, s.slope)), x, k);
+  }
+  template <bool kPart>
+  static void Sum(Values<kPart> dy, Values<kPart> x_at, const Float* k, Wide* sums) {
+    const Float x = x_at.Narrow();
+    const WithSlope s = SigmoidWithSlope(k[0] * x);
+    const Wide g = dy.Widened();
+    sums[0] = sums[0] + g;
+    sums[1] = sums[1] + g * Widen(x * s.value);
+    sums[2] = sums[2] + g * Widen(x * TimesSlope(x, s.slope));
+  }
+};
+
 // f(Map()) for the policy of `map`, of those with Apply, Sum and Grad, with Apply alone, and with
 // SumGrad.
 template <typename F>
 static inline void ForMap(Map map, F f) {
-  map == Map::kBounded ? f(BoundedMap()) : f(AffineMap());
+  if (map == Map::kGate) {
+    f(GateMap());
+  } else {
+    map == Map::kBounded ? f(BoundedMap()) : f(AffineMap());
+  }
 }
 template <typename F>
 static inline void ForApplyMap(Map map, F f) {

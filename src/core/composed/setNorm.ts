@@ -56,7 +56,7 @@ export function rowView(shape: number[], beginAxis: number): SetView {
   };
 }
 
-function broadcast(parameter: Tensor, { shape, parameterAxes }: SetView): Tensor {
+export function broadcast(parameter: Tensor, { shape, parameterAxes }: SetView): Tensor {
   return tf.reshape(
     parameter,
     shape.map((extent, axis) => (parameterAxes.includes(axis) ? 1 : extent)),
@@ -115,7 +115,10 @@ export function setNorm(
 }
 
 /** The statistics of each set for each of its (row, channel) pairs, as the native kernels lay them out. */
-function pairMoments(statistics: Tensor[], { shape, setAxes, momentsShape }: SetView): Tensor {
+export function pairMoments(
+  statistics: Tensor[],
+  { shape, setAxes, momentsShape }: SetView,
+): Tensor {
   // The position axis, which pairs do not have: 1 of [set, position, ..], 4 of [set, row, .., position].
   const position = shape.length === 5 ? 4 : 1;
   const reps = shape.map((extent, axis) =>
