@@ -41,6 +41,7 @@ export interface Options {
   clampValue?: number;
   layerScalingEpsilon?: number;
   alpha?: number;
+  nonlinearity?: boolean;
 }
 
 export interface Parameters {
