@@ -15,10 +15,14 @@ export default norm;
 
 export type { RenormClipping } from './core/checks';
 export type { DeviceInfo } from './core/device';
+export type { NoiseShape, RandomOptions } from './core/dropout';
 export { NormError } from './core/errors';
 export type { AffineOptions } from './core/parameters';
 export type { Device, LoadStep } from './core/report';
+export type { FixedPoint, SeluOptions } from './core/selu';
+export type { ExactNormalArgs } from './initializers/exactNormal';
 export type { CalibrationBatch, CalibrationData, CalibrationReport } from './models/calibrate';
+export type { LayerMoments, SelfNormalizingReport } from './models/checkSelfNormalizing';
 export type {
   ReplaceNormalizationOptions,
   ReplaceNormalizationReport,
@@ -26,6 +30,7 @@ export type {
 export type { NativeOpsReport } from './models/useNativeOps';
 export type { KeptLayer, ReplacedLayer } from './models/walk';
 export type { NativeCounters } from './native';
+export type { AlphaDropoutOptions } from './norms/alphaDropout';
 export type {
   AttentionActivation,
   AttentionNorm,
@@ -40,6 +45,7 @@ export type { BatchNormOptions, BatchNormResult } from './norms/batchNorm';
 export type { BatchNormalizationArgs } from './norms/batchNormalization';
 export type { BatchNormInferenceOptions } from './norms/batchNormInference';
 export type { BatchRenormOptions, BatchRenormResult } from './norms/batchRenorm';
+export type { AlphaDropoutArgs, SeluArgs } from './norms/dropoutLayers';
 export type { DynamicTanhOptions } from './norms/dynamicTanh';
 export type { DynamicTanhArgs } from './norms/dynamicTanhLayer';
 export type { EvoNormS0Options } from './norms/evoNormS0';

@@ -6,11 +6,14 @@ export { device } from './core/device';
 export { NormError } from './core/errors';
 /** What happened while the package loaded, step by step: what was found, what failed and how to fix it. */
 export { loadSteps as loadReport } from './core/report';
+export * as initializers from './initializers';
 export { calibrate } from './models/calibrate';
+export { checkSelfNormalizing } from './models/checkSelfNormalizing';
 export { replaceNormalization } from './models/replaceNormalization';
 export { useNativeOps } from './models/useNativeOps';
 export * as layers from './norms/layers';
 export * as ops from './norms/ops';
+export { seluParameters } from './norms/seluParameters';
 export * as schedules from './training/schedules';
 
 const NOTHING: NativeCounters = {

@@ -14,7 +14,9 @@ namespace host {
   void RegisterLines(SimdKernels*);         \
   void RegisterOnline(SimdKernels*);        \
   void RegisterProducts(SimdKernels*);      \
+  void RegisterPhilox(SimdKernels*);        \
   void RegisterRows(SimdKernels*);          \
+  void RegisterSelu(SimdKernels*);          \
   static const SimdKernels* Table() {       \
     static const SimdKernels table = [] {   \
       SimdKernels kernels;                  \
@@ -25,7 +27,9 @@ namespace host {
       RegisterLines(&kernels);              \
       RegisterOnline(&kernels);             \
       RegisterProducts(&kernels);           \
+      RegisterPhilox(&kernels);             \
       RegisterRows(&kernels);               \
+      RegisterSelu(&kernels);               \
       return kernels;                       \
     }();                                    \
     return &table;                          \

@@ -7,6 +7,9 @@
 
 #include <cstdint>
 
+#include "core/philox.h"
+#include "core/selu_map.h"
+
 namespace tfjs_norm {
 namespace host {
 
@@ -94,6 +97,7 @@ struct Functions {
   using Function = void (*)(int64_t count, const float* x, float* y);
   Function exp;
   Function expm1;
+  Function negative_expm1;
   Function sigmoid;
   Function sigmoid_value;  // of SigmoidWithSlope
   Function sigmoid_slope;
@@ -106,6 +110,30 @@ struct Functions {
 struct OnlineOutput;
 struct OnlineForwardStep;
 struct OnlineBackwardStep;
+
+// Lines of `count` contiguous values, each `stride` after the last.
+struct SeluBlock {
+  int64_t lines;
+  int64_t count;
+  int64_t stride;
+  const float* x;
+  float* y;
+  SeluMap map;
+  uint32_t least;         // kept where the random word is not below it; 0: everything, without any
+  philox::Stream random;  // of the words from first_word on, the same in all lines
+  uint64_t first_word;
+  bool stream;
+};
+
+struct SeluGradBlock {
+  int64_t count;
+  const float* dy;
+  const float* y;
+  float* dx;
+  SeluMap map;
+  bool masked;  // y == dropped passes nothing on, not even NaN
+  bool stream;
+};
 
 struct SimdKernels {
   const char* name;
@@ -159,6 +187,13 @@ struct SimdKernels {
   void (*online_backward)(const OnlineBackwardStep&);
 
   Functions functions;
+
+  // Element-wise maps (selu_map.h), and the gradient of SELU's from its y (norms/selu.h).
+  void (*selu_forward)(const SeluBlock&);
+  void (*selu_grad)(const SeluGradBlock&);
+
+  // Words `first` and on of a stream.
+  void (*philox_words)(const philox::Stream&, uint64_t first, int64_t count, uint32_t* words);
 };
 
 const SimdKernels& Simd();

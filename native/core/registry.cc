@@ -19,6 +19,7 @@ const std::vector<const OpDecl*>& AllOps() {
              LayerNormOps,
              OnlineNormOps,
              RmsNormOps,
+             SeluOps,
              SwitchableNormOps,
              WeightNormOps,
          }) {

@@ -10,6 +10,7 @@
 #include "norms/global_response_norm.h"
 #include "norms/online_norm.h"
 #include "norms/row_norm.h"
+#include "norms/selu.h"
 #include "norms/set_norm.h"
 #include "norms/switchable_norm.h"
 #include "norms/weight_norm.h"

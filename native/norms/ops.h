@@ -17,6 +17,7 @@ const std::vector<OpDecl>& GroupNormOps();  // instance norm is groups = channel
 const std::vector<OpDecl>& LayerNormOps();
 const std::vector<OpDecl>& OnlineNormOps();
 const std::vector<OpDecl>& RmsNormOps();
+const std::vector<OpDecl>& SeluOps();  // and alpha dropout
 const std::vector<OpDecl>& SwitchableNormOps();
 const std::vector<OpDecl>& WeightNormOps();  // weight standardization too
 

@@ -145,12 +145,19 @@ struct OpCase {
   std::vector<Dims> inputs;
   std::map<std::string, double> attributes;
   std::vector<Dims> outputs;
-  int64_t launches = 3;  // at most
+  int64_t launches = 3;    // at most
+  bool any_shape = false;  // of the first input
 
   std::vector<Values> values() const {
     std::vector<Values> all;
-    for (const Dims& shape : inputs)
-      all.push_back(Random(shape, static_cast<unsigned>(all.size()) + 1));
+    const OpDecl& decl = *FindOp(op);
+    const Arrangement arrangement = InputsOf(decl, inputs.size());
+    for (const Dims& shape : inputs) {
+      const unsigned index = static_cast<unsigned>(all.size());
+      const int argument = arrangement.argument(static_cast<int>(index));
+      const bool digits = std::string(decl.inputs[argument].name) == "seed";
+      all.push_back(digits ? Filled(shape, 3) : Random(shape, index + 1));
+    }
     return all;
   }
 };
@@ -195,6 +202,17 @@ inline std::vector<OpCase> EveryOp() {
        4},
       {"TfjsRmsNorm", {x, c, c}, {{"center", 1}, {"partial", 4}}, {x, {60}}},
       {"TfjsRmsNormGrad", {x, x, c, {60}}, {{"center", 1}, {"partial", 4}}, {x, c, c}},
+      {"TfjsSelu", {x}, {{"negative", 1.5}}, {x}, 1, true},
+      {"TfjsSeluGrad", {x, x}, {{"negative", 1.5}}, {x}},
+      {"TfjsAlphaDropout", {x, {8}}, {{"threshold", 1 << 23}}, {x}, 1, true},
+      {"TfjsAlphaDropoutGrad", {x, {8}}, {{"threshold", 1 << 23}}, {x}, 1, true},
+      {"TfjsSeluAlphaDropout",
+       {x, {8}},
+       {{"threshold", 1 << 23}, {"shared_axes", 6}},
+       {x},
+       1,
+       true},
+      {"TfjsSeluAlphaDropoutGrad", {x, x}, {{"offset", 0.25}}, {x}},
       {"TfjsWeightNorm", {x, {3, 6}, c, c}, {}, {x, {3, 6}, {3, 12}}},
       {"TfjsWeightNormGrad", {x, {3, 6}, x, {3, 6}, c, c, {3, 12}}, {}, {x, {3, 6}, c, c}},
   };

@@ -1,9 +1,11 @@
 // core/simd/functions.h on every instruction set this machine runs, and core/portable_functions.h,
 // against double precision: floats of every exponent and sign, the neighbourhood of every bound in
 // the code, infinities, NaN, denormal arguments and results.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <vector>
 
 #include "core/host_simd.h"
@@ -78,12 +80,19 @@ void CheckHost(Checks& checks, const Values& x) {
     const host::SimdKernels* kernels = host::FindSimd(level);
     if (!kernels) continue;
     const host::Functions& f = kernels->functions;
-    const auto check = [&](const char* name, host::Functions::Function function,
-                           double (*exact)(double), int64_t ulps) {
+    const auto check_on = [&](const Values& x, const char* name, host::Functions::Function function,
+                              double (*exact)(double), int64_t ulps) {
       Values y(x.size());
       function(static_cast<int64_t>(x.size()), x.data(), y.data());
       Check(checks, std::string(name) + " on " + level, x, y, exact, ulps);
     };
+    const auto check = [&](const char* name, host::Functions::Function function,
+                           double (*exact)(double),
+                           int64_t ulps) { check_on(x, name, function, exact, ulps); };
+    Values negative;
+    std::copy_if(x.begin(), x.end(), std::back_inserter(negative),
+                 [](float v) { return v < 0 || std::isnan(v); });
+    check_on(negative, "expm1 of negative values", f.negative_expm1, std::expm1, 2);
     check("exp", f.exp, std::exp, 2);
     check("expm1", f.expm1, std::expm1, 2);
     check("sigmoid", f.sigmoid, ExactSigmoid, 2);

@@ -13,6 +13,7 @@
 #include "test/kernel_global_response_cases.h"
 #include "test/kernel_online_cases.h"
 #include "test/kernel_row_cases.h"
+#include "test/kernel_selu_cases.h"
 #include "test/kernel_set_cases.h"
 #include "test/kernel_switchable_cases.h"
 #include "test/kernel_weight_cases.h"
@@ -190,6 +191,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   for (const WeightCase& c : AwkwardWeights(options.quick)) {
     CheckWeightNorm(results, device, c, random);
   }
+  for (const SeluCase& c : AwkwardSelu(options.quick)) CheckSelu(results, device, c, random);
   const int count = options.quick ? 15 : 120;
   for (int i = 0; i < count; ++i) {
     const SetCase c = RandomSet(random);
@@ -203,6 +205,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckDynamicTanh(results, device, RandomTanh(random), random);
     CheckWeightNorm(results, device, RandomWeights(random), random);
     CheckGatedNorm(results, device, RandomGated(random), random);
+    CheckSelu(results, device, RandomSelu(random), random);
   }
 }
 

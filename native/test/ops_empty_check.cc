@@ -45,6 +45,14 @@ void CheckEmpty() {
       EXPECT(checks, rms[2].shape == gamma.shape);
     }
     const Values none = Filled({0}, 0);
+    for (const Dims& shape : {Dims{0}, Dims{4, 0, 6}}) {
+      const Values x = Filled(shape, 0), seed = Filled({8}, 3);
+      for (const auto& y :
+           {Run("TfjsSelu", device, {x}, {}), Run("TfjsSeluGrad", device, {x, x}, {}),
+            Run("TfjsAlphaDropout", device, {x, seed}, {{"threshold", 1 << 20}})}) {
+        EXPECT(checks, y[0].shape == shape);
+      }
+    }
     const auto channels = Run("TfjsGroupNorm", device, {Filled({4, 5, 0}, 0), none, none}, {});
     EXPECT(checks, channels[0].shape == (Dims{4, 5, 0}));
     const auto columns = Run("TfjsLayerNorm", device, {Filled({4, 0}, 0), none, none}, {});

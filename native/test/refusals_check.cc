@@ -1,5 +1,6 @@
 // What the ops refuse through the C face, and with which words: wrong shapes, attributes and
 // pointers.
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -102,6 +103,11 @@ void CheckWords() {
                Code::kInvalidArgument,
                "TfjsWeightNormGrad: expected 3 inputs for each entry of its lists and 1 others "
                "(dy[], x[], gamma[], moments), got 5");
+  EXPECT_FAILS(checks, Infer("TfjsAlphaDropout", {x, {7}}, {}), Code::kInvalidArgument,
+               "TfjsAlphaDropout: seed must have shape [8], got [7]");
+  EXPECT_FAILS(checks, Infer("TfjsAlphaDropout", {x, {8}}, {{"shared_axes", 8}}),
+               Code::kInvalidArgument,
+               "TfjsAlphaDropout: shared_axes must have no bits beyond the 3 axes of x, got 8");
 }
 
 void CheckShapes() {
@@ -111,7 +117,10 @@ void CheckShapes() {
     const Arrangement arrangement = InputsOf(decl, c.inputs.size());
     for (size_t i = 0; i < c.inputs.size(); ++i) {
       const char* name = decl.inputs[arrangement.argument(static_cast<int>(i))].name;
-      std::vector<Dims> bad = {{}, {0}, {1}, {5}, {7}, {6, 1}, {2, 3}, {-1}, {1, 1, 1, 1, 1}};
+      std::vector<Dims> bad = {{-1}};
+      if (!(c.any_shape && i == 0)) {
+        bad.insert(bad.end(), {{}, {0}, {1}, {5}, {7}, {6, 1}, {2, 3}, {1, 1, 1, 1, 1}});
+      }
       Dims overflow = c.inputs[i];
       overflow[0] = int64_t{1} << 62;
       bad.push_back(overflow);
@@ -164,6 +173,13 @@ void CheckAttributes() {
       {"attention_activation", {-1, 3, 0.5}},
       {"kept_axes", {-1, 5, 1.5, kNaN}},
       {"divisor", {-1, 4, 0.5, kNaN}},
+      {"positive", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
+      {"negative", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
+      {"slope", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
+      {"offset", {kNaN, kInfinity, 1e39}},
+      {"dropped", {kNaN, -kInfinity, -1e39}},
+      {"threshold", {-1, 16777217, 0.5, kNaN}},
+      {"shared_axes", {-1, 16, 65536, 0.5, kNaN}},
   };
   for (const OpCase& c : EveryOp()) {
     for (const AttributeDecl& attribute : FindOp(c.op)->attributes) {
@@ -176,6 +192,9 @@ void CheckAttributes() {
       }
     }
     for (const char* flag : {"scale", "center"}) {
+      const auto& declared = FindOp(c.op)->attributes;
+      const auto named = [&](const AttributeDecl& a) { return std::strcmp(a.name, flag) == 0; };
+      if (std::none_of(declared.begin(), declared.end(), named)) continue;
       AttributeMap attributes = c.attributes;
       attributes[flag] = 0;
       const char* name = flag[0] == 's' ? "gamma" : "beta";

@@ -1,8 +1,11 @@
-/** Gives the normalization layers of an existing model our classes. */
+/** Gives the normalization and alpha dropout layers of an existing model our classes. */
 import type { LayersModel } from '@tensorflow/tfjs-node';
 import { checkEpsilon, checkFraction } from '../core/checks';
+import { checkNoiseShape, checkRate } from '../core/dropout';
 import { opFail } from '../core/errors';
+import { ALPHA, LAMBDA } from '../core/selu';
 import { BatchNormalization } from '../norms/batchNormalization';
+import { AlphaDropout } from '../norms/dropoutLayers';
 import { LayerNormalization } from '../norms/layerNormalization';
 import { tf } from '../tensorflow';
 import { checkModel, type KeptLayer, type Layer, layersOf, type ReplacedLayer } from './walk';
@@ -12,11 +15,17 @@ export interface NativeOpsReport<M> {
   /** The model that was given. */
   model: M;
   replaced: ReplacedLayer[];
-  /** Batch and layer normalization layers that stay as they are. */
+  /** Batch and layer normalization and alpha dropout layers that stay as they are. */
   kept: KeptLayer[];
 }
 
-type StockFields = Layer & { axis: number | number[]; epsilon: number; momentum: number };
+type StockFields = Layer & {
+  axis: number | number[];
+  epsilon: number;
+  momentum: number;
+  rate: number;
+  noiseShape?: number[];
+};
 
 const single = (axis: number | number[]) =>
   Array.isArray(axis) && axis.length === 1 ? axis[0]! : axis;
@@ -31,6 +40,25 @@ interface Replacement {
 }
 
 const REPLACEMENTS: Record<string, Replacement> = {
+  AlphaDropout: {
+    stock: tf.layers.alphaDropout({ rate: 0.5, name: 'stock' }).constructor,
+    native: AlphaDropout,
+    fields: ({ noiseShape }) => ({
+      noiseShape: noiseShape ?? null,
+      seed: null,
+      alpha: ALPHA,
+      lambda: LAMBDA,
+      mean: 0,
+      variance: 1,
+      drawnSeed: null,
+      calls: 0,
+    }),
+    refuse: ({ rate, noiseShape }) => {
+      checkRate(opFail('useNativeOps'), rate);
+      checkNoiseShape(opFail('useNativeOps'), noiseShape);
+      return undefined;
+    },
+  },
   BatchNormalization: {
     stock: tf.layers.batchNormalization({ name: 'stock' }).constructor,
     native: BatchNormalization,
@@ -93,16 +121,17 @@ function replace(layer: Layer, { native, fields }: Replacement): void {
 }
 
 /**
- * Lets the batch and layer normalization layers of a model run as native ops, in place. The model, its layers, weights,
- * names, optimizer and compilation stay; the layers become `NativeBatchNormalization` and `NativeLayerNormalization`,
- * also in a saved model, which loads where this package is imported. Works on Sequential and functional models, nested
- * models, shared layers and wrappers. Calling it again changes nothing.
+ * Lets the batch and layer normalization and alpha dropout layers of a model run as native ops, in place. The model, its
+ * layers, weights, names, optimizer and compilation stay; the layers become `NativeBatchNormalization`,
+ * `NativeLayerNormalization` and `NativeAlphaDropout`, also in a saved model, which loads where this package is imported.
+ * Works on Sequential and functional models, nested models, shared layers and wrappers. Calling it again changes nothing.
  *
  * Gradients of gradients, which stock layers composed of differentiable ops have, end at a native op: tfjs says that
  * `TfjsLayerNormGrad` has no gradient. Keep stock layers, or `TFJS_CUDA_NORM_DEVICE=composed`, for gradient penalties.
  *
- * One difference in training: a batch normalization layer that is not trainable uses its moving statistics, as in
- * Keras; tfjs's own uses those of the batch.
+ * Two differences in training: a batch normalization layer that is not trainable uses its moving statistics, as in
+ * Keras; tfjs's own uses those of the batch. And alpha dropout gives what it drops the value -1.758, as the paper has it;
+ * tfjs 4.22's own gives it +1.758, with which the mean of its output is 0.32 at rate 0.1, not 0.
  *
  * Throws a `TypeError` where `model` is not a tfjs layers model.
  */

@@ -1,6 +1,13 @@
 /** The members of `norm.layers`: the layer classes, and a function that makes each, as in `tf.layers`. */
 import { AttentiveNormalization, type AttentiveNormalizationArgs } from './attentiveNormalization';
 import { BatchNormalization, type BatchNormalizationArgs } from './batchNormalization';
+import {
+  AlphaDropout,
+  type AlphaDropoutArgs,
+  Selu,
+  SeluAlphaDropout,
+  type SeluArgs,
+} from './dropoutLayers';
 import { DynamicTanh, type DynamicTanhArgs } from './dynamicTanhLayer';
 import { EvoNormS0, type EvoNormS0Args } from './evoNormS0Layer';
 import {
@@ -18,6 +25,7 @@ import {
 } from './switchableNormalization';
 
 export {
+  AlphaDropout,
   AttentiveNormalization,
   BatchNormalization,
   DynamicTanh,
@@ -28,8 +36,15 @@ export {
   LayerNormalization,
   OnlineNormalization,
   RMSNormalization,
+  Selu,
+  SeluAlphaDropout,
   SwitchableNormalization,
 };
+
+/** An {@link AlphaDropout} layer. */
+export function alphaDropout(args: AlphaDropoutArgs): AlphaDropout {
+  return new AlphaDropout(args);
+}
 
 /** An {@link AttentiveNormalization} layer. */
 export function attentiveNormalization(args?: AttentiveNormalizationArgs): AttentiveNormalization {
@@ -81,6 +96,16 @@ export function onlineNormalization(args?: OnlineNormalizationArgs): OnlineNorma
 /** An {@link RMSNormalization} layer. */
 export function rmsNormalization(args?: RMSNormalizationArgs): RMSNormalization {
   return new RMSNormalization(args);
+}
+
+/** A {@link Selu} layer. */
+export function selu(args?: SeluArgs): Selu {
+  return new Selu(args);
+}
+
+/** A {@link SeluAlphaDropout} layer. */
+export function seluAlphaDropout(args: AlphaDropoutArgs): SeluAlphaDropout {
+  return new SeluAlphaDropout(args);
 }
 
 /** A {@link SwitchableNormalization} layer. */

@@ -1,4 +1,6 @@
 /** The members of `norm.ops`. */
+
+export { alphaDropout } from './alphaDropout';
 export { attentiveNorm } from './attentiveNorm';
 export { batchNorm } from './batchNorm';
 export { batchNormInference } from './batchNormInference';
@@ -11,6 +13,8 @@ export { instanceNorm } from './instanceNorm';
 export { layerNorm } from './layerNorm';
 export { onlineNorm } from './onlineNorm';
 export { rmsNorm } from './rmsNorm';
+export { selu } from './selu';
+export { seluAlphaDropout } from './seluAlphaDropout';
 export { switchableNorm } from './switchableNorm';
 export { weightNorm } from './weightNorm';
 export { weightStandardization } from './weightStandardization';

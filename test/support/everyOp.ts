@@ -9,7 +9,13 @@ const entries: OpEntry[] = readdirSync(folder)
   .sort()
   .map((file) => require(join(folder, file)) as OpEntry);
 
-export const everyOp: EveryOp[] = entries.map((entry) => entry.everyOp);
+export const everyOp: EveryOp[] = entries.flatMap((entry) => entry.everyOp ?? []);
+
+/** Calls of the native ops that gradients of everyOp do not make. */
+export const otherCalls = entries.flatMap((entry) => [
+  ...(entry.everyOp?.otherCalls ?? []),
+  ...(entry.otherCalls ?? []),
+]);
 
 /** A valid call of each native op. */
 export const rawOps: RawOp[] = entries.flatMap((entry) => entry.rawOps);

@@ -21,6 +21,8 @@ export interface WeightCase {
   gradOutputs: Record<string, Array64>;
   /** By input. */
   grads: Record<string, Array64>;
+  /** As the file has it: what is of one method alone. */
+  raw: any;
 }
 
 export type Tensors = Record<string, Tensor>;
@@ -52,6 +54,7 @@ export function readWeightCases(path: string): WeightCase[] {
     outputs: loadAll(c.outputs),
     gradOutputs: loadAll(c.gradOutput ? { y: c.gradOutput } : c.gradOutputs),
     grads: loadAll(c.grads),
+    raw: c,
   }));
 }
 

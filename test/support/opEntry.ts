@@ -9,7 +9,10 @@ import {
 } from './reference';
 
 export interface OpEntry {
-  everyOp: EveryOp;
+  /** Of what normalizes activations by statistics. */
+  everyOp?: EveryOp;
+  /** Calls of the native ops that gradients of `everyOp` do not make. */
+  otherCalls?: (() => unknown)[];
   /** A valid call of each native op that the normalizer declares; none where it runs another one's. */
   rawOps: RawOp[];
 }
@@ -66,6 +69,8 @@ export interface RawOp {
   defaults?: Record<string, number>;
   /** Of a gradient: attributes that its forward op has not. */
   own?: string[];
+  /** Whether the first input may have any shape. */
+  anyShape?: boolean;
   /** Values that attributes of its own must refuse. */
   wrong?: Record<string, number[]>;
 }

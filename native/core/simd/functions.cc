@@ -23,9 +23,9 @@ Float TanhSlope(Float x) { return TanhWithSlope(x).slope; }
 }  // namespace
 
 void RegisterFunctions(SimdKernels* kernels) {
-  kernels->functions = {Evaluate<Exp>,          Evaluate<Expm1>,        Evaluate<Sigmoid>,
-                        Evaluate<SigmoidValue>, Evaluate<SigmoidSlope>, Evaluate<Tanh>,
-                        Evaluate<TanhValue>,    Evaluate<TanhSlope>};
+  kernels->functions = {Evaluate<Exp>,     Evaluate<Expm1>,        Evaluate<NegativeExpm1>,
+                        Evaluate<Sigmoid>, Evaluate<SigmoidValue>, Evaluate<SigmoidSlope>,
+                        Evaluate<Tanh>,    Evaluate<TanhValue>,    Evaluate<TanhSlope>};
 }
 
 }  // namespace NORM_SIMD

@@ -20,6 +20,16 @@ static inline Float WithSign(Float magnitude, Float sign) {
 }
 static inline Float PowerOfTwo(Int exponent) { return FromBits((exponent + 127) << 23); }
 
+// e^r - 1 for |r| <= ln(2) / 2.
+static inline Float ExpTail(Float r) {
+  Float p = Fill(1.39505044e-3f);
+  p = p * r + 8.36889632e-3f;
+  p = p * r + 4.16662060e-2f;
+  p = p * r + 1.66665182e-1f;
+  p = p * r + 0.5f;
+  return (r * r) * p + r;
+}
+
 // e^x = 2^n * (1 + tail), |n ln 2 - x| <= ln(2) / 2, for |x| < 2^15.
 struct ExpParts {
   Int n;
@@ -32,12 +42,7 @@ static inline ExpParts SplitExp(Float x) {
   const Float n = shifted - round;
   // ln 2 in two parts, the first with so few bits that n times it is exact.
   const Float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  Float p = Fill(1.39505044e-3f);
-  p = p * r + 8.36889632e-3f;
-  p = p * r + 4.16662060e-2f;
-  p = p * r + 1.66665182e-1f;
-  p = p * r + 0.5f;
-  return {Bits(shifted) - Bits(round), (r * r) * p + r};
+  return {Bits(shifted) - Bits(round), ExpTail(r)};
 }
 
 static inline Float Exp(Float x) {
@@ -60,6 +65,21 @@ static inline Float Expm1(Float x) {
   const Float half = PowerOfTwo(e.n - 1);
   const Float y = (half * e.tail + (half - 0.5f)) * 2.0f;
   return WithSign(Magnitude(e.n == 0 ? e.tail : y), x);
+}
+
+// e^x - 1 for x < 0, in half the steps of Expm1; NaN for NaN, for other values anything.
+static inline Float NegativeExpm1(Float x) {
+  const Float least = Fill(-87.0f);
+  // In this order NaN stays.
+  const Float bounded = least > x ? least : x;
+  // With the exponent's bias in it, it leaves 2^n's bits but for a shift.
+  const Float round = Fill(0x1.8p23f + 127.0f);
+  const Float shifted = bounded * 1.44269504f + round;
+  const Float n = shifted - round;
+  // The result is at least 0.29 where n is not 0: one part of ln 2 is enough.
+  const Float tail = ExpTail(bounded - n * 0.693147182f);
+  const Float scale = FromBits(Bits(shifted) << 23);
+  return scale * tail + (scale - 1.0f);
 }
 
 // 1 / (1 + e^-x)

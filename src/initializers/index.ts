@@ -1,0 +1,9 @@
+/** The members of `norm.initializers`. */
+export {
+  GlorotNormalExact,
+  glorotNormal,
+  HeNormalExact,
+  heNormal,
+  LeCunNormalExact,
+  leCunNormal,
+} from './exactNormal';
