@@ -14,6 +14,7 @@ const std::vector<const OpDecl*>& AllOps() {
              BatchRenormOps,
              DynamicTanhOps,
              EvoNormS0Ops,
+             FilterResponseNormOps,
              GlobalResponseNormOps,
              GroupNormOps,
              LayerNormOps,

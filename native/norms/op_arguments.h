@@ -9,6 +9,7 @@
 #include "norms/dynamic_tanh.h"
 #include "norms/global_response_norm.h"
 #include "norms/online_norm.h"
+#include "norms/filter_response_norm.h"
 #include "norms/row_norm.h"
 #include "norms/selu.h"
 #include "norms/set_norm.h"

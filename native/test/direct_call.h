@@ -190,6 +190,8 @@ inline std::vector<OpCase> EveryOp() {
       {"TfjsBatchNormInferenceGrad", {x, x, c, c, c}, {}, {x, c, c, c, c}},
       {"TfjsGlobalResponseNorm", {x, c, c}, {}, {x, {4, 6}}},
       {"TfjsGlobalResponseNormGrad", {x, x, c, {4, 6}}, {}, {x, c, c}},
+      {"TfjsFilterResponseNorm", {x, c, c, c, {0}}, {{"tlu", 1}}, {x, {3, 4, 6}}},
+      {"TfjsFilterResponseNormGrad", {x, x, c, c, {0}, {3, 4, 6}}, {{"tlu", 1}}, {x, c, c, c, {0}}},
       {"TfjsGroupNorm", {x, c, c}, {{"groups", 3}}, {x, {3, 4, 6}}},
       {"TfjsGroupNormGrad", {x, x, c, {3, 4, 6}}, {{"groups", 3}}, {x, c, c}},
       {"TfjsLayerNorm", {x, {3, 6}, {3, 6}}, {{"begin_axis", 2}}, {x, {3, 20}}},

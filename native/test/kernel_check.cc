@@ -12,6 +12,7 @@
 #include "test/kernel_gate_cases.h"
 #include "test/kernel_global_response_cases.h"
 #include "test/kernel_online_cases.h"
+#include "test/kernel_filter_response_cases.h"
 #include "test/kernel_row_cases.h"
 #include "test/kernel_selu_cases.h"
 #include "test/kernel_set_cases.h"
@@ -192,6 +193,10 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckWeightNorm(results, device, c, random);
   }
   for (const SeluCase& c : AwkwardSelu(options.quick)) CheckSelu(results, device, c, random);
+  for (const FilterResponseCase& c : AwkwardFilterResponses(options.quick)) {
+    CheckFilterResponseNorm(results, device, c, random);
+  }
+  CheckFilterResponseEdges(results, device);
   const int count = options.quick ? 15 : 120;
   for (int i = 0; i < count; ++i) {
     const SetCase c = RandomSet(random);
@@ -206,6 +211,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckWeightNorm(results, device, RandomWeights(random), random);
     CheckGatedNorm(results, device, RandomGated(random), random);
     CheckSelu(results, device, RandomSelu(random), random);
+    CheckFilterResponseNorm(results, device, RandomFilterResponse(random), random);
   }
 }
 

@@ -20,6 +20,7 @@
 #include "norms/global_response_norm.h"
 #include "norms/online_norm.h"
 #include "norms/selu.h"
+#include "norms/filter_response_norm.h"
 #include "norms/switchable_norm.h"
 #include "norms/weight_norm.h"
 #include "test/check.h"

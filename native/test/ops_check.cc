@@ -126,6 +126,14 @@ void CheckValues() {
                                {{"epsilon", 1e-6}});
     EXPECT(checks, Close(inference[0], {{4, 1}, {5, 7, 5, 7}}));
 
+    // Root mean square 5.
+    const auto response =
+        Run("TfjsFilterResponseNorm", device,
+            {{{1, 4, 1}, {1, -1, 7, -7}}, none, Filled({1}, 1), Filled({1}, 0.5f), none},
+            {{"scale", 0}, {"tlu", 1}, {"epsilon", 1e-30}});
+    EXPECT(checks, Close(response[0], {{1, 4, 1}, {1.2f, 0.8f, 2.4f, 0.5f}}));
+    EXPECT(checks, Close(response[1], {{3, 1, 1}, {25, 0.2f, 1}}));
+
     const auto layer = Run("TfjsLayerNorm", device, {{{2}, {1, 3}}, Filled({2}, 2), Filled({2}, 1)},
                            {{"epsilon", 1e-6}});
     EXPECT(checks, Close(layer[0], {{2}, {-1, 3}}));

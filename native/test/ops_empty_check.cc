@@ -28,6 +28,11 @@ void CheckEmpty() {
       }
       const auto group = Run("TfjsGroupNorm", device, {x, gamma, gamma}, {{"groups", 2}});
       EXPECT(checks, group[0].shape == shape && AllZero(group[1]));
+      const auto response = Run("TfjsFilterResponseNormGrad", device,
+                                {x, x, gamma, gamma, Filled({1}, 1), Filled({3, shape[0], 6}, 0)},
+                                {{"tlu", 1}, {"learn_epsilon", 1}});
+      EXPECT(checks, response[0].shape == shape && response[3].shape == gamma.shape);
+      for (size_t i = 1; i < response.size(); ++i) EXPECT(checks, AllZero(response[i]));
       const auto online = Run("TfjsOnlineNorm", device, {x, gamma, gamma, mean, variance}, {});
       EXPECT(checks, online[0].shape == shape && AllZero(online[3]));
       EXPECT(checks, LargestDifference(online[1], mean) == 0);

@@ -97,6 +97,21 @@ void CheckWords() {
   EXPECT_FAILS(checks, Infer("TfjsOnlineNorm", {x, c, c, c, c}, {{"error_compensation", 3}}),
                Code::kInvalidArgument,
                "TfjsOnlineNorm: error_compensation must be an integer in [0, 2], got 3");
+  const char* response = "TfjsFilterResponseNorm";
+  EXPECT_FAILS(checks, Infer(response, {x, c, c, {0}, {0}}, {{"epsilon", 0}}),
+               Code::kInvalidArgument,
+               "TfjsFilterResponseNorm: epsilon must be greater than 0 without a learned epsilon");
+  EXPECT_FAILS(checks, Infer(response, {x, c, c, {0}, {1}}, {}), Code::kInvalidArgument,
+               "TfjsFilterResponseNorm: learned_epsilon must have shape [0], got [1]");
+  EXPECT_FAILS(checks, Infer(response, {x, c, c, {0}, {2}}, {{"learn_epsilon", 1}}),
+               Code::kInvalidArgument,
+               "TfjsFilterResponseNorm: learned_epsilon must have shape [1] or [30], got [2]");
+  EXPECT_FAILS(checks, Infer(response, {x, c, c, c, {0}}, {}), Code::kInvalidArgument,
+               "TfjsFilterResponseNorm: tau must have shape [0] (tlu is false), got [30]");
+  for (const Dims& learned : {Dims{1}, c}) {
+    EXPECT_OK(checks, Infer(response, {x, c, c, c, learned},
+                            {{"tlu", 1}, {"learn_epsilon", 1}, {"epsilon", 0}}));
+  }
   EXPECT_FAILS(checks, Infer("TfjsLayerNorm", {x, c}, {}), Code::kInvalidArgument,
                "TfjsLayerNorm: expected 3 inputs (x, gamma, beta), got 2");
   EXPECT_FAILS(checks, Infer("TfjsWeightNormGrad", {x, x, c, {3, 30}, {3, 30}}, {}),
@@ -180,6 +195,8 @@ void CheckAttributes() {
       {"dropped", {kNaN, -kInfinity, -1e39}},
       {"threshold", {-1, 16777217, 0.5, kNaN}},
       {"shared_axes", {-1, 16, 65536, 0.5, kNaN}},
+      {"tlu", {2}},
+      {"learn_epsilon", {2}},
   };
   for (const OpCase& c : EveryOp()) {
     for (const AttributeDecl& attribute : FindOp(c.op)->attributes) {

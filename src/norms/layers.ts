@@ -14,6 +14,10 @@ import {
   GlobalResponseNormalization,
   type GlobalResponseNormalizationArgs,
 } from './globalResponseNormalization';
+import {
+  FilterResponseNormalization,
+  type FilterResponseNormalizationArgs,
+} from './filterResponseNormalization';
 import { GroupNormalization, type GroupNormalizationArgs } from './groupNormalization';
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
 import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
@@ -23,6 +27,7 @@ import {
   SwitchableNormalization,
   type SwitchableNormalizationArgs,
 } from './switchableNormalization';
+import { ThresholdedLinearUnit, type ThresholdedLinearUnitArgs } from './thresholdedLinearUnit';
 
 export {
   AlphaDropout,
@@ -31,6 +36,7 @@ export {
   DynamicTanh,
   EvoNormS0,
   GlobalResponseNormalization,
+  FilterResponseNormalization,
   GroupNormalization,
   InstanceNormalization,
   LayerNormalization,
@@ -39,6 +45,7 @@ export {
   Selu,
   SeluAlphaDropout,
   SwitchableNormalization,
+  ThresholdedLinearUnit,
 };
 
 /** An {@link AlphaDropout} layer. */
@@ -71,6 +78,13 @@ export function dynamicTanh(args?: DynamicTanhArgs): DynamicTanh {
 /** An {@link EvoNormS0} layer. */
 export function evoNormS0(args?: EvoNormS0Args): EvoNormS0 {
   return new EvoNormS0(args);
+}
+
+/** A {@link FilterResponseNormalization} layer. */
+export function filterResponseNormalization(
+  args?: FilterResponseNormalizationArgs,
+): FilterResponseNormalization {
+  return new FilterResponseNormalization(args);
 }
 
 /** A {@link GroupNormalization} layer. */
@@ -113,4 +127,9 @@ export function switchableNormalization(
   args?: SwitchableNormalizationArgs,
 ): SwitchableNormalization {
   return new SwitchableNormalization(args);
+}
+
+/** A {@link ThresholdedLinearUnit} layer. */
+export function tlu(args?: ThresholdedLinearUnitArgs): ThresholdedLinearUnit {
+  return new ThresholdedLinearUnit(args);
 }

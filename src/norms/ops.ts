@@ -8,6 +8,7 @@ export { batchRenorm } from './batchRenorm';
 export { dynamicTanh } from './dynamicTanh';
 export { evoNormS0 } from './evoNormS0';
 export { globalResponseNorm } from './globalResponseNorm';
+export { filterResponseNorm } from './filterResponseNorm';
 export { groupNorm } from './groupNorm';
 export { instanceNorm } from './instanceNorm';
 export { layerNorm } from './layerNorm';

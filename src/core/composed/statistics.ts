@@ -42,7 +42,7 @@ export interface RootMeanSquare {
 export function rootMeanSquare(
   x: Tensor,
   axes: number[],
-  epsilon: number,
+  epsilon: number | Tensor,
   inside = true,
 ): RootMeanSquare {
   const largest = tf.max(tf.abs(x), axes, true);
