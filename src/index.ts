@@ -50,10 +50,10 @@ export type { DynamicTanhOptions } from './norms/dynamicTanh';
 export type { DynamicTanhArgs } from './norms/dynamicTanhLayer';
 export type { EvoNormS0Options } from './norms/evoNormS0';
 export type { EvoNormS0Args } from './norms/evoNormS0Layer';
-export type { GlobalResponseNormOptions } from './norms/globalResponseNorm';
-export type { GlobalResponseNormalizationArgs } from './norms/globalResponseNormalization';
 export type { FilterResponseNormOptions } from './norms/filterResponseNorm';
 export type { FilterResponseNormalizationArgs } from './norms/filterResponseNormalization';
+export type { GlobalResponseNormOptions } from './norms/globalResponseNorm';
+export type { GlobalResponseNormalizationArgs } from './norms/globalResponseNormalization';
 export type { GroupNormOptions } from './norms/groupNorm';
 export type { GroupNormalizationArgs } from './norms/groupNormalization';
 export type { InstanceNormOptions } from './norms/instanceNorm';
@@ -75,11 +75,11 @@ export type {
   SwitchableInference,
   SwitchableNormalizationArgs,
 } from './norms/switchableNormalization';
+export type { ThresholdedLinearUnitArgs } from './norms/thresholdedLinearUnit';
 export type { WeightNormOptions } from './norms/weightNorm';
 export type {
   StandardizationMode,
   WeightStandardizationOptions,
 } from './norms/weightStandardization';
-export type { ThresholdedLinearUnitArgs } from './norms/thresholdedLinearUnit';
 export type { TensorFlowJs } from './tensorflow';
 export type { RenormClippingSchedule } from './training/schedules';

@@ -46,11 +46,11 @@ void Backward(const FilterResponseNormBackward& args, const Unit& unit, Backward
 }  // namespace
 
 size_t WorkspaceBytes(const FilterResponseNormForward& args) {
-  return ForwardWorkspaceBytes(args.view, {}, args.bounded());
+  return ForwardWorkspaceBytes(args.view, {}, args.bounded() ? Map::kBounded : Map::kAffine);
 }
 
 size_t WorkspaceBytes(const FilterResponseNormBackward& args) {
-  return BackwardWorkspaceBytes(args.view, {}, args.bounded());
+  return BackwardWorkspaceBytes(args.view, {}, args.bounded() ? Map::kBounded : Map::kAffine);
 }
 
 Status Run(const FilterResponseNormForward& args, void* workspace) {

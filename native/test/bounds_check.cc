@@ -68,7 +68,7 @@ void CheckHost(const BoundsData& data, int64_t shift) {
   };
   const bool about_zero = data.c.about_zero;
   {
-    const Space space(host::ForwardWorkspaceBytes(view, {}, true));
+    const Space space(host::ForwardWorkspaceBytes(view, {}, host::Map::kBounded));
     const Moments moments = about_zero ? Moments() : Moments::From(saved.data(), pairs);
     host::RunForward(view, {}, x.data(), moments, y.data(), output, space.data(), &data.bounds);
     Expect(Same(y, data.Y()), data, where, "y");
@@ -95,7 +95,7 @@ void CheckHost(const BoundsData& data, int64_t shift) {
   host::ParameterGradients gradients = {dgamma.data(), dbeta.data()};
   gradients.more[0].to = dlower.data();
   gradients.more[1] = {total.data(), true};
-  const Space space(host::BackwardWorkspaceBytes(view, {}, true));
+  const Space space(host::BackwardWorkspaceBytes(view, {}, host::Map::kBounded));
   const host::BoundedOutput bounded = {data.bounds, output};
   const Moments moments = about_zero ? Moments() : Moments{hi.data(), lo.data(), saved.data()};
   host::RunBackward(view, {}, dy.data(), x.data(), moments, dx.data(), gradients, method,
@@ -140,7 +140,7 @@ void CheckCuda(const BoundsData& data, int64_t shift) {
             cuda::LaunchGradSums(tiling, dy.data(), x.data(), output, bounds, partials, nullptr));
   const std::vector<Doubles> want = data.Sums();
   double* terms[3];
-  const float* const parts[] = {partials.g0, partials.g1, partials.outside};
+  const float* const parts[] = {partials.g0, partials.g1, partials.g2};
   for (int i = 0; i < 3; ++i) {
     Doubles sums(pairs);
     for (int64_t j = 0; j < tiling.partials(); ++j) sums[j % pairs] += parts[i][j];
@@ -198,7 +198,7 @@ void CheckValues() {
       if (!kernels) continue;
       host::UseSimd(kernels);
       const Array y(view.size());
-      const Space space(host::ForwardWorkspaceBytes(view, {}, true));
+      const Space space(host::ForwardWorkspaceBytes(view, {}, host::Map::kBounded));
       const auto method = [](const host::Unit& unit, host::ForwardStep& step) {
         for (int64_t i = 0; i < unit.pairs(); ++i) step.Set(i, 1, 0);
       };

@@ -9,10 +9,10 @@
 
 #include "test/kernel_attentive_cases.h"
 #include "test/kernel_element_cases.h"
+#include "test/kernel_filter_response_cases.h"
 #include "test/kernel_gate_cases.h"
 #include "test/kernel_global_response_cases.h"
 #include "test/kernel_online_cases.h"
-#include "test/kernel_filter_response_cases.h"
 #include "test/kernel_row_cases.h"
 #include "test/kernel_selu_cases.h"
 #include "test/kernel_set_cases.h"

@@ -11,13 +11,13 @@ import {
 import { DynamicTanh, type DynamicTanhArgs } from './dynamicTanhLayer';
 import { EvoNormS0, type EvoNormS0Args } from './evoNormS0Layer';
 import {
-  GlobalResponseNormalization,
-  type GlobalResponseNormalizationArgs,
-} from './globalResponseNormalization';
-import {
   FilterResponseNormalization,
   type FilterResponseNormalizationArgs,
 } from './filterResponseNormalization';
+import {
+  GlobalResponseNormalization,
+  type GlobalResponseNormalizationArgs,
+} from './globalResponseNormalization';
 import { GroupNormalization, type GroupNormalizationArgs } from './groupNormalization';
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
 import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
@@ -35,8 +35,8 @@ export {
   BatchNormalization,
   DynamicTanh,
   EvoNormS0,
-  GlobalResponseNormalization,
   FilterResponseNormalization,
+  GlobalResponseNormalization,
   GroupNormalization,
   InstanceNormalization,
   LayerNormalization,

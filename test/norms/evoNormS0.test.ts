@@ -53,7 +53,8 @@ const table: Normalizer = {
     { shape: [0, 3, 3, 6], options: groups3 },
     { shape: [2, 0, 3, 6], options: groups3 },
   ],
-  op: (x, parameters, options) => norm.ops.evoNormS0(x, { ...parameters, ...options }),
+  op: (x, parameters, options) =>
+    norm.ops.evoNormS0(x, { ...parameters, ...(options as { axis?: number }) }),
   partition: groupPartition,
   reference: (x, partition, parameters, options) => evoNormS0(x, partition, parameters, options),
   layer: {
