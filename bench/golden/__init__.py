@@ -1,6 +1,6 @@
 """Runs the golden vectors (test/golden/*.json, float64) through the op library's C face on one device.
 
-How a method's cases map to ops: golden/methods, a file for each file of vectors.
+How a method's cases map to ops: golden/methods, a file for each file of vectors; those of weights/*.json: golden/weights.
 """
 
 import json
@@ -8,6 +8,7 @@ import pathlib
 
 from .case import Run
 from .methods import METHODS
+from .weights import run_weights
 
 
 def run_all(library, device, folder):
@@ -28,4 +29,5 @@ def run_all(library, device, folder):
                 problems = Run(library, device, method, case, channels_first).run()
                 failures += [f"{label}: {p}" for p in problems]
                 passed += not problems
-    return passed, failures
+    of_weights = run_weights(library, device, pathlib.Path(folder) / "weights")
+    return passed + of_weights[0], failures + of_weights[1]

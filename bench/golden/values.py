@@ -21,6 +21,15 @@ def compare(name, got, want, kernel_error, relative_to_gradient=False):
     return None
 
 
+def compare_weights(name, got, want):
+    """By the rule of weights/*.json. A list with a message for the first element out of tolerance, or an empty one."""
+    for i, (g, w) in enumerate(zip(got, want, strict=True)):
+        # A NaN is not within any bound.
+        if not abs(g - w) <= 2e-5 + 2e-5 * abs(w):
+            return [f"{name}[{i}]: expected {w!r}, got {g!r}"]
+    return []
+
+
 def to_channels_first(tensor):
     """[N, ..., C] data as [N, C, ...]; channels-last when inverted by the caller's shapes."""
     data, shape = tensor["data"], tensor["shape"]

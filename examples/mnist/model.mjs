@@ -10,8 +10,10 @@ const NORMS = {
   switchable: ['switchableNormalization'],
   attentive: ['attentiveNormalization'],
   online: ['onlineNormalization'],
+  frn: ['filterResponseNormalization', { tlu: true }],
   grn: ['globalResponseNormalization'],
   dyt: ['dynamicTanh'],
+  evonorm: ['evoNormS0', { groups: 4 }],
 };
 
 /** Norms the demo can compare: name -> new layer. */

@@ -106,7 +106,9 @@ const runDirect: Run = (spec, inputs, attributes, backend) => {
   const read = ({ dataId, shape }: Tensor): NativeTensor => ({ data: cpu.readSync(dataId), shape });
   const device = description.kind === 'emulated' ? 'cuda' : 'host';
   const tensors = orderedInputs(spec, inputs).map(read);
-  const outputs = addon.run(spec.name, device, tensors, attributes);
+  // As above: a gradient is given the attributes of the forward op, and takes its own.
+  const own = Object.keys(spec.attributes).map((name) => [name, attributes[name]!] as const);
+  const outputs = addon.run(spec.name, device, tensors, Object.fromEntries(own));
   return outputs.map(({ data, shape }) => cpu.makeTensorInfo(shape, 'float32', data));
 };
 

@@ -21,11 +21,16 @@ const BN = 'BatchNormalization';
 const classes = Object.values(norm.layers).filter(
   (member): member is typeof member & { className: string } => 'className' in member,
 );
+/** What the layers cannot do without. */
+const required: Record<string, object> = {
+  NativeAlphaDropout: { rate: 0.1, seed: 1 },
+  SeluAlphaDropout: { rate: 0.1, seed: 1 },
+};
 const takesGroups = (to: string) => {
   const cls = classes.find(({ className }) => className === to) as unknown as new (
     args: object,
   ) => layers.Layer;
-  return 'groups' in new cls({ name: 'sample' }).getConfig();
+  return 'groups' in new cls({ name: 'sample', ...required[to] }).getConfig();
 };
 
 describe.each(classes.map(({ className }) => className))('to %s', (to) => {
@@ -34,7 +39,12 @@ describe.each(classes.map(({ className }) => className))('to %s', (to) => {
     compile(model);
     await train(model, 1);
     const groups = takesGroups(to) ? { groups: (channels: number) => channels / 2 } : {};
-    const { replaced } = norm.replaceNormalization(model, { from: BN, to, ...groups });
+    const { replaced } = norm.replaceNormalization(model, {
+      from: BN,
+      to,
+      ...groups,
+      ...required[to],
+    });
     expect(replaced).toEqual([{ name: 'bn', from: BN, to }]);
     const losses = await train(model, 6);
     expect(losses.every(Number.isFinite)).toBe(true);

@@ -26,7 +26,7 @@ class ValuesTest(unittest.TestCase):
             expected = case.backward(None).expected
             for name, gradient in expected.items():
                 variable = name[1:]
-                if not gradient.size or name in case.not_slopes:
+                if not gradient.size or name in getattr(case, 'not_slopes', ()):
                     continue
                 direction = np.random.default_rng(2).normal(size=gradient.shape)
 

@@ -49,9 +49,10 @@ describeNative.each(rawOps)('$name', (raw) => {
       .filter((s) => `${s}` !== `${right}`)
       .map((s) => [name, s] as const),
   );
-  test.each(wrongLengths)('%s of shape %j', (name, shape) => {
-    expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
-  });
+  if (wrongLengths.length > 0)
+    test.each(wrongLengths)('%s of shape %j', (name, shape) => {
+      expectFailure(raw, says(name), () => callRaw(raw, { inputs: { [name]: shape } }));
+    });
 
   if (saved.length > 0)
     test.each(

@@ -6,8 +6,13 @@ from references.element import EvoNorm
 from .case import Call, Case
 
 
+def layout_of(shape, groups, nonlinearity, **attributes):
+    """The affine map alone has no groups."""
+    return reference.group_layout(shape, groups=groups if nonlinearity else 1, **attributes)
+
+
 class EvoNormS0(Case):
-    layout_of = reference.group_layout
+    layout_of = layout_of
     forward_op, backward_op = 'TfjsEvoNormS0', 'TfjsEvoNormS0Grad'
     defaults = {**Case.defaults, 'axis': -1, 'groups': 32, 'epsilon': 1e-5, 'nonlinearity': True}
 

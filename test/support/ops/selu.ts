@@ -23,10 +23,7 @@ const wrong = {
 };
 const map = { positive: 1, negative: 1.5 };
 const random = { threshold: 2 ** 23, shared_axes: 0 };
-const mapDefaults = {
-  positive: Math.fround(1.0507009873554805),
-  negative: Math.fround(1.7580993408473766),
-};
+const mapDefaults = { positive: 1.0507009873554805, negative: 1.7580993408473768 };
 
 export const rawOps: RawOp[] = [
   {
