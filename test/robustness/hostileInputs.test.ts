@@ -211,8 +211,8 @@ describe.each(everyOp)(
       x.dispose();
     });
 
-    // The other devices take ten times as long for a call.
-    const calls = asked === 'host' ? 10_000 : 1_000;
+    // One leak in a call shows in hundreds; the long run is of one op on the device that is fast enough.
+    const calls = asked === 'host' && name === everyOp[0]!.name ? 10_000 : 300;
     test(`${calls} small calls leave nothing`, () => {
       const x = tf.ones([2, 6]);
       const before = memory();
