@@ -75,5 +75,15 @@ Status LaunchApply(const Tiling& tiling, const float* x, const ChannelTanh& map,
   return LaunchFor(tiling, x, map, NoBounds(), y, stream);
 }
 
+Status LaunchApply(const Tiling& tiling, const float* x, const HammingZones& map, float* y,
+                   void* stream) {
+  return LaunchFor(tiling, x, map, NoBounds(), y, stream);
+}
+
+Status LaunchApply(const Tiling& tiling, const float* x, const HammingSofts& map, float* y,
+                   void* stream) {
+  return LaunchFor(tiling, x, map, NoBounds(), y, stream);
+}
+
 }  // namespace cuda
 }  // namespace tfjs_norm

@@ -21,6 +21,10 @@ Status LaunchApply(const Tiling& tiling, const float* x, const PairGate& map, fl
                    void* stream);
 Status LaunchApply(const Tiling& tiling, const float* x, const ChannelTanh& map, float* y,
                    void* stream);
+Status LaunchApply(const Tiling& tiling, const float* x, const HammingZones& map, float* y,
+                   void* stream);
+Status LaunchApply(const Tiling& tiling, const float* x, const HammingSofts& map, float* y,
+                   void* stream);
 
 }  // namespace cuda
 }  // namespace tfjs_norm

@@ -121,6 +121,29 @@ struct GateTerms {
   }
 };
 
+struct SoftZoneTerms {
+  static constexpr int kSums = 1;
+  static constexpr bool kWriteDx = true;
+  static constexpr int kBlocks = 2;
+  HammingSofts source;
+
+  template <int W>
+  struct Of {
+    SoftZoneMap<W> map;
+
+    NORM_DEVICE float Add(float g, float x, bool, int w, GradSum<W, kSums>& sums) const {
+      const typename SoftZoneMap<W>::Of f = map.At(x, w);
+      const float counted = map.a[w] * g;
+      sums.of[0][w] = fmaf(counted, f.by_r, sums.of[0][w]);
+      return counted * (map.theta[w] * f.by_u);
+    }
+  };
+  template <int W>
+  NORM_DEVICE Of<W> At(int64_t pair) const {
+    return {source.At<W>(pair)};
+  }
+};
+
 template <int V, int W, class Terms>
 __global__ void NORM_LAUNCH_BOUNDS(kThreads, Terms::kBlocks)
     GradSumsKernel(Tiling tiling, const float* dy, const float* x, Terms terms,
@@ -216,6 +239,12 @@ Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x, const ChannelTanh& map,
                       const GradPartials& partials, float* dx, void* stream) {
   return LaunchFor(tiling, dy, x, TanhTerms{map}, partials, dx, stream);
+}
+
+Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
+                      const HammingSofts& map, const GradPartials& partials, float* dx,
+                      void* stream) {
+  return LaunchFor(tiling, dy, x, SoftZoneTerms{map}, partials, dx, stream);
 }
 
 }  // namespace cuda

@@ -57,6 +57,10 @@ Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
                       const ChannelGate& gate, const GradPartials& partials, void* stream);
 Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x, const ChannelTanh& map,
                       const GradPartials& partials, float* dx, void* stream);
+// dx, and of g0 alone: the sum of a * dy * df/dr.
+Status LaunchGradSums(const Tiling& tiling, const float* dy, const float* x,
+                      const HammingSofts& map, const GradPartials& partials, float* dx,
+                      void* stream);
 
 }  // namespace cuda
 }  // namespace tfjs_norm

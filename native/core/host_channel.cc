@@ -36,6 +36,35 @@ void ApplyTile(const Tiles& tiles, const Tile& tile, const float* x, const Coeff
   }
 }
 
+void GradTile(const Tiles& tiles, const Tile& tile, const float* dy, const float* x,
+              const Coefficients& by, float* dx, bool stream) {
+  if (tiles.view.channels_last) {
+    const int64_t at = tiles.offset(tile);
+    Simd().column_apply_grad(tiles.columns(tile), dy + at, x + at, At(by, tile.channel), dx + at,
+                             stream);
+    return;
+  }
+  for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
+    const int64_t at = tiles.offset(tile, c);
+    Simd().line_apply_grad(tile.positions, dy + at, x + at, At(by, c), dx + at, stream);
+  }
+}
+
+// Runs f(tiles, tile, stream) over all of a view, in any order.
+template <typename F>
+void ForAllTiles(const View& of, F f) {
+  const View view = Joined(of);
+  if (view.size() == 0) return;
+  const bool stream = view.size() >= kStreamElements;
+  const Tiles tiles(view, WholeOf(view), view.positions);
+  // Small tiles share a task.
+  const int64_t group = std::max<int64_t>(1, CeilDiv(tiles.count() * kTileElements, view.size()));
+  ParallelFor(CeilDiv(tiles.count(), group), view.size(), [&](int64_t task, int) {
+    const int64_t end = std::min((task + 1) * group, tiles.count());
+    for (int64_t i = task * group; i < end; ++i) f(tiles, tiles[i], stream);
+  });
+}
+
 // `sums` is [SumCount(by.map), C].
 void SumGradTile(const Tiles& tiles, const Tile& tile, const float* dy, const float* x,
                  const Coefficients& by, double* sums, float* dx, bool stream) {
@@ -75,16 +104,16 @@ struct SumPlan {
 
 }  // namespace
 
-void ApplyPerChannel(const View& of, const float* x, const Coefficients& by, float* y) {
-  const View view = Joined(of);
-  if (view.size() == 0) return;
-  const bool stream = view.size() >= kStreamElements;
-  const Tiles tiles(view, WholeOf(view), view.positions);
-  // Small tiles share a task.
-  const int64_t group = std::max<int64_t>(1, CeilDiv(tiles.count() * kTileElements, view.size()));
-  ParallelFor(CeilDiv(tiles.count(), group), view.size(), [&](int64_t task, int) {
-    const int64_t end = std::min((task + 1) * group, tiles.count());
-    for (int64_t i = task * group; i < end; ++i) ApplyTile(tiles, tiles[i], x, by, y, stream);
+void ApplyPerChannel(const View& view, const float* x, const Coefficients& by, float* y) {
+  ForAllTiles(view, [&](const Tiles& tiles, const Tile& tile, bool stream) {
+    ApplyTile(tiles, tile, x, by, y, stream);
+  });
+}
+
+void ApplyGradPerChannel(const View& view, const float* dy, const float* x, const Coefficients& by,
+                         float* dx) {
+  ForAllTiles(view, [&](const Tiles& tiles, const Tile& tile, bool stream) {
+    GradTile(tiles, tile, dy, x, by, dx, stream);
   });
 }
 

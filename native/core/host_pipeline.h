@@ -123,8 +123,10 @@ void RunBackward(const View& view, const Coupling& coupling, const float* dy, co
                  const BackwardMethod& method, void* workspace,
                  const BoundedOutput* bounded = nullptr, const float* gate = nullptr);
 
-// The two halves with coefficients that are the same for every row: arrays [C].
+// The halves with coefficients that are the same for every row: arrays [C].
 void ApplyPerChannel(const View& view, const float* x, const Coefficients& coefficients, float* y);
+void ApplyGradPerChannel(const View& view, const float* dy, const float* x,
+                         const Coefficients& coefficients, float* dx);
 
 // The sums of `by`'s map over rows and positions, [C] each, and on the way dx (sums_grad in
 // host_simd.h).

@@ -28,21 +28,27 @@ enum class Map {
   kTanh,     // y = a * f + b, f = tanh(theta * x),  dx = gamma * dy * df/dx
   kGate,     // y = a * f + b, f = x * sigmoid(theta * x),
              // dx = p * dy * df/dx + q * (x - center) + t
+  kZone,     // y = b within [low, high], a * x + b elsewhere; dx = a * dy elsewhere
+  kSoftZone  // y = a * f + b, f = u * (sigmoid(u - r) + sigmoid(-u - r)), u = theta * x
 };
 
 // A map and the arrays over the channels that a pass takes, in this order:
 //   apply       center, a, b      bounded: center, a, b, lower, upper   tanh, gate: theta, a, b
+//                                 zone: low, high, a, b                 soft zone: theta, r, a, b
 //   sums        center            bounded: center, a, b, lower, upper   gate: theta
 //   apply_grad  center, p, q, t   bounded: center, p, q, t, a, b, lower, upper
-//                                 gate: center, p, q, t, theta
-//   sums_grad   center, p (q and t are 0)                               tanh: theta, gamma
+//                                 gate: center, p, q, t, theta          zone: low, high, a
+//   sums_grad   center, p (q and t are 0)   tanh: theta, gamma          soft zone: theta, r, a
 constexpr int kMaxArrays = 8;
 struct Coefficients {
   Map map;
   const float* arrays[kMaxArrays];
 };
 constexpr int kMaxSums = 3;
-inline int SumCount(Map map) { return map == Map::kAffine ? 2 : 3; }
+inline int SumCount(Map map) {
+  if (map == Map::kSoftZone) return 1;
+  return map == Map::kAffine ? 2 : 3;
+}
 
 struct RowForwardBlock {
   int64_t rows;
@@ -142,7 +148,7 @@ struct SimdKernels {
   void (*column_moments)(const Columns&, const float* x, const float* shift, double* sum,
                          double* square);
   // `sums`: of dy and of dy * (x - center); bounded: of dy within the bounds, and of dy out of
-  // them; tanh, gate: of dy, dy * f and dy * df/dtheta.
+  // them; tanh, gate: of dy, dy * f and dy * df/dtheta; soft zone: of a * dy * df/dr alone.
   void (*column_sums)(const Columns&, const float* dy, const float* x, const Coefficients&,
                       double* const* sums);
   // dx as well, of maps whose dx does not need the sums.

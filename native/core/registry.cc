@@ -17,6 +17,7 @@ const std::vector<const OpDecl*>& AllOps() {
              FilterResponseNormOps,
              GlobalResponseNormOps,
              GroupNormOps,
+             HammingOps,
              LayerNormOps,
              OnlineNormOps,
              RmsNormOps,

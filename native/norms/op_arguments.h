@@ -8,6 +8,7 @@
 #include "norms/attentive_norm.h"
 #include "norms/dynamic_tanh.h"
 #include "norms/filter_response_norm.h"
+#include "norms/generalized_hamming.h"
 #include "norms/global_response_norm.h"
 #include "norms/online_norm.h"
 #include "norms/row_norm.h"

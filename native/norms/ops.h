@@ -15,6 +15,7 @@ const std::vector<OpDecl>& EvoNormS0Ops();
 const std::vector<OpDecl>& GlobalResponseNormOps();
 const std::vector<OpDecl>& FilterResponseNormOps();
 const std::vector<OpDecl>& GroupNormOps();  // instance norm is groups = channels
+const std::vector<OpDecl>& HammingOps();
 const std::vector<OpDecl>& LayerNormOps();
 const std::vector<OpDecl>& OnlineNormOps();
 const std::vector<OpDecl>& RmsNormOps();

@@ -194,6 +194,8 @@ inline std::vector<OpCase> EveryOp() {
       {"TfjsFilterResponseNormGrad", {x, x, c, c, {0}, {3, 4, 6}}, {{"tlu", 1}}, {x, c, c, c, {0}}},
       {"TfjsGroupNorm", {x, c, c}, {{"groups", 3}}, {x, {3, 4, 6}}},
       {"TfjsGroupNormGrad", {x, x, c, {3, 4, 6}}, {{"groups", 3}}, {x, c, c}},
+      {"TfjsHammingEpilogue", {x, {1}, c}, {{"threshold", 3}}, {x}},
+      {"TfjsHammingEpilogueGrad", {x, x, {1}, c}, {{"threshold", 3}}, {x, c}},
       {"TfjsLayerNorm", {x, {3, 6}, {3, 6}}, {{"begin_axis", 2}}, {x, {3, 20}}},
       {"TfjsLayerNormGrad", {x, x, {3, 6}, {3, 20}}, {{"begin_axis", 2}}, {x, {3, 6}, {3, 6}}},
       {"TfjsOnlineNorm", {x, c, c, c, c}, {}, {x, c, c, {5, 4, 6}}},

@@ -97,6 +97,10 @@ void CheckWords() {
   EXPECT_FAILS(checks, Infer("TfjsOnlineNorm", {x, c, c, c, c}, {{"error_compensation", 3}}),
                Code::kInvalidArgument,
                "TfjsOnlineNorm: error_compensation must be an integer in [0, 2], got 3");
+  EXPECT_FAILS(checks, Infer("TfjsHammingEpilogue", {x, {2}, {0}}, {}), Code::kInvalidArgument,
+               "TfjsHammingEpilogue: taps must have shape [1] or [3], got [2]");
+  EXPECT_FAILS(checks, Infer("TfjsHammingEpilogue", {x, {3}, c}, {}), Code::kInvalidArgument,
+               "TfjsHammingEpilogue: r must have shape [0], got [30]");
   const char* response = "TfjsFilterResponseNorm";
   EXPECT_FAILS(checks, Infer(response, {x, c, c, {0}, {0}}, {{"epsilon", 0}}),
                Code::kInvalidArgument,
@@ -140,7 +144,8 @@ void CheckShapes() {
       overflow[0] = int64_t{1} << 62;
       bad.push_back(overflow);
       // x itself may have many shapes; then what it does not fit to is named.
-      const bool any = std::strcmp(name, "x") == 0 || std::strcmp(name, "dy") == 0;
+      const bool any = std::strcmp(name, "x") == 0 || std::strcmp(name, "dy") == 0 ||
+                       std::strcmp(name, "acc") == 0;
       for (const Dims& shape : bad) {
         std::vector<Dims> inputs = c.inputs;
         if (inputs[i] == shape) continue;
@@ -197,6 +202,8 @@ void CheckAttributes() {
       {"shared_axes", {-1, 16, 65536, 0.5, kNaN}},
       {"tlu", {2}},
       {"learn_epsilon", {2}},
+      {"output", {-1, 4, 0.5, kNaN}},
+      {"alpha", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
   };
   for (const OpCase& c : EveryOp()) {
     for (const AttributeDecl& attribute : FindOp(c.op)->attributes) {

@@ -56,8 +56,7 @@ class GraphTest(unittest.TestCase):
             concrete = traced(call, np.shape).get_concrete_function()
             shapes = dict(zip(call.expected, (output.shape for output in concrete.outputs)))
             with self.subTest(case=case.name, op=call.op):
-                main = 'y' if 'y' in shapes else 'dx'
-                self.assertEqual(shapes[main], case.shape)
+                self.assertEqual(shapes[next(iter(shapes))], case.shape)
                 if 'dgamma' in shapes:
                     self.assertEqual(shapes['dgamma'], call.inputs['gamma'].shape)
                 if 'moments' in shapes:

@@ -170,7 +170,7 @@ void ColumnApply(const Columns& block, const float* x, const Coefficients& by, f
 void ColumnApplyGrad(const Columns& block, const float* dy, const float* x, const Coefficients& by,
                      float* dx, bool stream) {
   const bool streams = stream && StreamAligned(dx, Fold(block).stride);
-  ForMap(by.map, [&](auto map) {
+  ForGradMap(by.map, [&](auto map) {
     using M = decltype(map);
     streams ? GradAll<M, true>(block, dy, x, by, dx) : GradAll<M, false>(block, dy, x, by, dx);
   });

@@ -141,7 +141,7 @@ void LineApply(int64_t count, const float* x, const Coefficients& by, float* y, 
 
 void LineApplyGrad(int64_t count, const float* dy, const float* x, const Coefficients& by,
                    float* dx, bool stream) {
-  ForMap(by.map, [&](auto map) {
+  ForGradMap(by.map, [&](auto map) {
     using M = decltype(map);
     stream ? GradAll<M, true>(count, dy, x, by, dx) : GradAll<M, false>(count, dy, x, by, dx);
   });

@@ -122,8 +122,38 @@ struct GateMap {
   }
 };
 
-// f(Map()) for the policy of `map`, of those with Apply, Sum and Grad, with Apply alone, and with
-// SumGrad.
+struct ZoneMap {
+  static constexpr int kApplyArrays = 4;
+  static constexpr int kGradArrays = 3;
+
+  // NaN is in no zone.
+  static Int In(Float x, const Float* k) { return (x >= k[0]) & (x <= k[1]); }
+  static Float Apply(Float x, const Float* k) { return In(x, k) ? k[3] : k[2] * x + k[3]; }
+  static Float Grad(Float g, Float x, const Float* k) { return In(x, k) ? Float{} : k[2] * g; }
+};
+
+struct SoftZoneMap {
+  static constexpr int kApplyArrays = 4;
+  static constexpr int kSumGradArrays = 3;
+  static constexpr int kSums = 1;
+
+  static Float Apply(Float x, const Float* k) {
+    const Float u = k[0] * x;
+    return k[2] * (u * (Sigmoid(u - k[1]) + Sigmoid(-u - k[1]))) + k[3];
+  }
+  template <bool kPart>
+  static Float SumGrad(Values<kPart> dy, Values<kPart> x, const Float* k, Wide* sums) {
+    const Float u = k[0] * x.Narrow();
+    const WithSlope above = SigmoidWithSlope(u - k[1]);
+    const WithSlope below = SigmoidWithSlope(-u - k[1]);
+    const Float g = k[2] * dy.Narrow();
+    sums[0] = sums[0] - Widen(g) * Widen(TimesSlope(u, above.slope + below.slope));
+    return g * (k[0] * ((above.value + below.value) + TimesSlope(u, above.slope - below.slope)));
+  }
+};
+
+// f(Map()) for the policy of `map`, of those with Apply, Sum and Grad, with Apply alone, with Grad
+// alone, and with SumGrad.
 template <typename F>
 static inline void ForMap(Map map, F f) {
   if (map == Map::kGate) {
@@ -133,12 +163,18 @@ static inline void ForMap(Map map, F f) {
   }
 }
 template <typename F>
+static inline void ForGradMap(Map map, F f) {
+  map == Map::kZone ? f(ZoneMap()) : ForMap(map, f);
+}
+template <typename F>
 static inline void ForApplyMap(Map map, F f) {
-  map == Map::kTanh ? f(TanhMap()) : ForMap(map, f);
+  if (map == Map::kTanh) return f(TanhMap());
+  map == Map::kSoftZone ? f(SoftZoneMap()) : ForGradMap(map, f);
 }
 template <typename F>
 static inline void ForSumGradMap(Map map, F f) {
-  map == Map::kTanh ? f(TanhMap()) : f(AffineMap());
+  if (map == Map::kTanh) return f(TanhMap());
+  map == Map::kSoftZone ? f(SoftZoneMap()) : f(AffineMap());
 }
 
 // The policies of a pass that sums, alone or with dx.
