@@ -8,7 +8,8 @@ const NORMS = {
   layer: ['layerNormalization'],
   rms: ['rmsNormalization'],
   switchable: ['switchableNormalization'],
-  attentive: ['attentiveNormalization'],
+  // Over few samples its default, batch norm of the attention, is poor.
+  attentive: ['attentiveNormalization', { attentionNorm: 'layer' }],
   online: ['onlineNormalization'],
   frn: ['filterResponseNormalization', { tlu: true }],
   grn: ['globalResponseNormalization'],
