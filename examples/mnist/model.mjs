@@ -8,8 +8,8 @@ const NORMS = {
   layer: ['layerNormalization'],
   rms: ['rmsNormalization'],
   switchable: ['switchableNormalization'],
-  // Over few samples its default, batch norm of the attention, is poor.
-  attentive: ['attentiveNormalization', { attentionNorm: 'layer' }],
+  // Over few samples batch norm of the attention is poor; sums of ten sigmoids make the features five times as large.
+  attentive: ['attentiveNormalization', { attentionNorm: 'layer', attentionActivation: 'softmax' }],
   online: ['onlineNormalization'],
   frn: ['filterResponseNormalization', { tlu: true }],
   grn: ['globalResponseNormalization'],
