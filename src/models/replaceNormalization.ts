@@ -6,7 +6,7 @@ import { tf } from '../tensorflow';
 import { recollectWeights } from './compiled';
 import {
   argumentsFor,
-  checkCommon,
+  commonConfig,
   disposeWeights,
   failFor,
   inputShapeOf,
@@ -85,9 +85,9 @@ function plannerOf({ from: _, to, ...args }: ReplaceNormalizationOptions) {
   }
   if (typeof to !== 'string') return fail('to', 'must be a class name or a function', to);
   const make = makerOf(to);
-  checkCommon(make, args);
+  const known = commonConfig(make, args);
   return (layer: Layer, shape: Shape) => {
-    const all = argumentsFor(make, args, layer, shape);
+    const all = argumentsFor(known, args, layer, shape);
     return { next: make({ ...all, name: layer.name }), args };
   };
 }

@@ -48,13 +48,13 @@ export function makerOf(to: string): Make {
   return fail('to', `must be a layer of this package (${classes.join(', ')}) or a function`, to);
 }
 
-/** Arguments that hold for every layer, checked by the constructor, functions of the channels aside. */
-export function checkCommon(make: Make, args: Arguments): void {
+/** The configuration with the arguments that hold for every layer, which the constructor checks; functions of the channels aside. */
+export function commonConfig(make: Make, args: Arguments): Arguments {
   for (const name of OF_ONE_LAYER) {
     if (name in args) fail(name, 'belongs to each replaced layer and cannot be given', args[name]);
   }
   const fixed = Object.entries(args).filter(([, value]) => typeof value !== 'function');
-  make({ ...Object.fromEntries(fixed), name: 'arguments' });
+  return make({ ...Object.fromEntries(fixed), name: 'arguments' }).getConfig();
 }
 
 /** Models from Python name the axis as a list of one, and tfjs makes one of it. */
@@ -65,9 +65,13 @@ function channelsOf(shape: Shape, axis: unknown): number {
   return channels ?? fail('axis', 'must name an axis whose extent is known', axis);
 }
 
-/** The arguments for one layer: the caller's, then the layer's own, then defaults. */
-export function argumentsFor(make: Make, args: Arguments, layer: Layer, shape: Shape): Arguments {
-  const known = make({ name: 'arguments' }).getConfig();
+/** The arguments for one layer: the caller's, then the layer's own of those that are known, then defaults. */
+export function argumentsFor(
+  known: Arguments,
+  args: Arguments,
+  layer: Layer,
+  shape: Shape,
+): Arguments {
   const own = { ...layer.getConfig(), axis: single(layer.getConfig().axis) } as Arguments;
   const carried = CARRIED.filter((name) => name in known && own[name] !== undefined);
   const all: Arguments = {
