@@ -82,4 +82,6 @@ export type {
   WeightStandardizationOptions,
 } from './norms/weightStandardization';
 export type { TensorFlowJs } from './tensorflow';
+export type { EquiNormalizationOptions } from './training/equiNormalization';
+export type { ScaledAxis, ScalingGroup } from './training/scalingGroups';
 export type { RenormClippingSchedule } from './training/schedules';

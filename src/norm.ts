@@ -14,6 +14,7 @@ export { useNativeOps } from './models/useNativeOps';
 export * as layers from './norms/layers';
 export * as ops from './norms/ops';
 export { seluParameters } from './norms/seluParameters';
+export { EquiNormalization } from './training/equiNormalization';
 export * as schedules from './training/schedules';
 
 const NOTHING: NativeCounters = {

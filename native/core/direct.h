@@ -16,6 +16,7 @@ class DirectContext final : public OpContext {
   // On CUDA, temporary memory of our own is freed when the work that uses it is done.
   ~DirectContext() override;
 
+  int input_count() const override { return static_cast<int>(inputs_.size()); }
   const Tensor& input(int index) const override { return inputs_[index]; }
   Status AllocateOutput(int index, const Dims& dims, Tensor* output) override;
   Status AllocateTemp(size_t bytes, void** data) override;

@@ -10,6 +10,7 @@ namespace host {
   namespace level {                         \
   void RegisterColumnMaps(SimdKernels*);    \
   void RegisterColumnMoments(SimdKernels*); \
+  void RegisterEqui(SimdKernels*);          \
   void RegisterFunctions(SimdKernels*);     \
   void RegisterLines(SimdKernels*);         \
   void RegisterOnline(SimdKernels*);        \
@@ -23,6 +24,7 @@ namespace host {
       kernels.name = #level;                \
       RegisterColumnMaps(&kernels);         \
       RegisterColumnMoments(&kernels);      \
+      RegisterEqui(&kernels);               \
       RegisterFunctions(&kernels);          \
       RegisterLines(&kernels);              \
       RegisterOnline(&kernels);             \

@@ -141,6 +141,30 @@ struct SeluGradBlock {
   bool stream;
 };
 
+// Of norms/equi_norm.h. `power` is p, the factors are those of the sums: to its power.
+struct EquiBlock {
+  int64_t rows;
+  int64_t columns;
+  int64_t stride;  // between rows
+  double power;
+  const float* x;
+  const double* row_factors;
+  const double* column_factors;
+  double* row_sums;
+  double* column_sums;  // added to
+};
+
+struct EquiScaleBlock {
+  int64_t rows;
+  int64_t columns;
+  int64_t stride;  // between rows
+  const float* x;
+  float* y;
+  const float* row_factors;
+  const float* column_factors;
+  bool stream;
+};
+
 struct SimdKernels {
   const char* name;
 
@@ -191,6 +215,9 @@ struct SimdKernels {
   void (*online_output)(const OnlineOutput&);
   void (*online_forward)(const OnlineForwardStep&);
   void (*online_backward)(const OnlineBackwardStep&);
+
+  void (*equi_sums)(const EquiBlock&);
+  void (*equi_scale)(const EquiScaleBlock&);
 
   Functions functions;
 

@@ -85,6 +85,7 @@ class Attributes {
 class OpContext {
  public:
   virtual ~OpContext() = default;
+  virtual int input_count() const = 0;
   virtual const Tensor& input(int index) const = 0;
   // Outputs are asked for once each, in any order; a failed call leaves no output behind.
   virtual Status AllocateOutput(int index, const Dims& dims, Tensor* output) = 0;

@@ -24,6 +24,7 @@ class CountedContext final : public OpContext {
   }
   ~CountedContext() override { AfterFree(temp_bytes_); }
 
+  int input_count() const override { return context_.input_count(); }
   const Tensor& input(int index) const override { return context_.input(index); }
   void* stream() const override { return context_.stream(); }
 
@@ -67,6 +68,7 @@ class MeasuringContext final : public OpContext {
   bool asked() const { return asked_; }
   size_t bytes() const { return bytes_; }
 
+  int input_count() const override { return static_cast<int>(inputs_.size()); }
   const Tensor& input(int index) const override { return inputs_[index]; }
   void* stream() const override { return nullptr; }
   Status AllocateOutput(int, const Dims& dims, Tensor* output) override {

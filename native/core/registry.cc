@@ -13,6 +13,7 @@ const std::vector<const OpDecl*>& AllOps() {
              BatchNormOps,
              BatchRenormOps,
              DynamicTanhOps,
+             EquiNormOps,
              EvoNormS0Ops,
              FilterResponseNormOps,
              GlobalResponseNormOps,

@@ -11,6 +11,7 @@ const std::vector<OpDecl>& AttentiveNormOps();
 const std::vector<OpDecl>& BatchNormOps();
 const std::vector<OpDecl>& BatchRenormOps();
 const std::vector<OpDecl>& DynamicTanhOps();
+const std::vector<OpDecl>& EquiNormOps();
 const std::vector<OpDecl>& EvoNormS0Ops();
 const std::vector<OpDecl>& GlobalResponseNormOps();
 const std::vector<OpDecl>& FilterResponseNormOps();

@@ -19,7 +19,7 @@ class Context final : public OpContext {
   // Takes hold of the inputs and checks their type. Nothing else works before it.
   Status Open();
 
-  int input_count() const { return static_cast<int>(inputs_.size()); }
+  int input_count() const override { return static_cast<int>(inputs_.size()); }
   const Tensor& input(int index) const override { return inputs_[index]; }
   Status AllocateOutput(int index, const Dims& dims, Tensor* output) override;
   Status AllocateTemp(size_t bytes, void** data) override;

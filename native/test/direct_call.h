@@ -192,6 +192,8 @@ inline std::vector<OpCase> EveryOp() {
       {"TfjsGlobalResponseNormGrad", {x, x, c, {4, 6}}, {}, {x, c, c}},
       {"TfjsFilterResponseNorm", {x, c, c, c, {0}}, {{"tlu", 1}}, {x, {3, 4, 6}}},
       {"TfjsFilterResponseNormGrad", {x, x, c, c, {0}, {3, 4, 6}}, {{"tlu", 1}}, {x, c, c, c, {0}}},
+      {"TfjsEquiNorm", {{2}, x, {3}, c, {9}, {5}, {9}, {2}}, {}, {{2}}},
+      {"TfjsEquiNormScale", {x, {3, 6}, {3}, {3}, c, c, {2}}, {{"power", -1}}, {x, {3, 6}}},
       {"TfjsGroupNorm", {x, c, c}, {{"groups", 3}}, {x, {3, 4, 6}}},
       {"TfjsGroupNormGrad", {x, x, c, {3, 4, 6}}, {{"groups", 3}}, {x, c, c}},
       {"TfjsHammingEpilogue", {x, {1}, c}, {{"threshold", 3}}, {x}},

@@ -2,6 +2,7 @@
 // random shapes, both layouts, unaligned arrays, and shapes for each way through the grid.
 #include <vector>
 
+#include "test/equi_reference.h"
 #include "test/host_attentive_cases.h"
 #include "test/host_cases.h"
 #include "test/host_element_cases.h"
@@ -201,6 +202,25 @@ void CheckAttentive(const AttentiveCase& c) {
   ExpectNear(run.dkernel, backward.dkernel, name + " dkernel", backward.dkernel_terms);
 }
 
+void CheckEqui(const EquiCase& c) {
+  const std::string name = c.Name() + " on " + host::Simd().name;
+  const EquiArrays arrays(c, 11);
+  const auto in_place = [](const std::vector<float>& values, int) { return values.data(); };
+  Array factors(c.entries);
+  const EquiNorm norm = arrays.Norm(c, in_place, factors.data());
+  RunOn(norm);
+  ExpectNear(factors, reference::Run(norm), name + " new_factors");
+  std::vector<Array> y;
+  std::vector<float*> places;
+  for (const EquiWeight& weight : arrays.weights) y.emplace_back(weight.size(), c.shift);
+  for (Array& one : y) places.push_back(one.data());
+  const EquiScale scale = arrays.Scale(c, in_place, places);
+  RunOn(scale);
+  for (size_t i = 0; i < y.size(); ++i) {
+    ExpectNear(y[i], reference::Run(scale, i), name + " y");
+  }
+}
+
 // Small products of every width against plain loops, next to memory that must stay as it is.
 void CheckProducts() {
   const host::SimdKernels& simd = host::Simd();
@@ -281,6 +301,9 @@ int main() {
     }
     for (const RowCase& c : LargeRows()) CheckRow(c);
     for (const AttentiveCase& c : AttentiveCases()) CheckAttentive(c);
+    for (const EquiCase& c : AwkwardEqui(false)) CheckEqui(c);
+    // Outputs that bypass the caches.
+    for (const int64_t columns : {4096, 4095}) CheckEqui({{{1, 1100, columns}}, 50, 2, 1, 0});
     CheckProducts();
   }
   return TheChecks().Finish();

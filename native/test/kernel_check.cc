@@ -9,6 +9,7 @@
 
 #include "test/kernel_attentive_cases.h"
 #include "test/kernel_element_cases.h"
+#include "test/kernel_equi_cases.h"
 #include "test/kernel_filter_response_cases.h"
 #include "test/kernel_gate_cases.h"
 #include "test/kernel_global_response_cases.h"
@@ -192,6 +193,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   for (const WeightCase& c : AwkwardWeights(options.quick)) {
     CheckWeightNorm(results, device, c, random);
   }
+  for (const EquiCase& c : AwkwardEqui(options.quick)) CheckEquiNorm(results, device, c, random);
   for (const SeluCase& c : AwkwardSelu(options.quick)) CheckSelu(results, device, c, random);
   for (const FilterResponseCase& c : AwkwardFilterResponses(options.quick)) {
     CheckFilterResponseNorm(results, device, c, random);
@@ -210,6 +212,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckDynamicTanh(results, device, RandomTanh(random), random);
     CheckWeightNorm(results, device, RandomWeights(random), random);
     CheckGatedNorm(results, device, RandomGated(random), random);
+    CheckEquiNorm(results, device, RandomEqui(random), random);
     CheckSelu(results, device, RandomSelu(random), random);
     CheckFilterResponseNorm(results, device, RandomFilterResponse(random), random);
   }

@@ -17,6 +17,7 @@
 #include "core/op.h"
 #include "norms/attentive_norm.h"
 #include "norms/dynamic_tanh.h"
+#include "norms/equi_norm.h"
 #include "norms/filter_response_norm.h"
 #include "norms/global_response_norm.h"
 #include "norms/online_norm.h"

@@ -145,10 +145,14 @@ void CheckShapes() {
       bad.push_back(overflow);
       // x itself may have many shapes; then what it does not fit to is named.
       const bool any = std::strcmp(name, "x") == 0 || std::strcmp(name, "dy") == 0 ||
-                       std::strcmp(name, "acc") == 0;
+                       std::strcmp(name, "acc") == 0 || std::strcmp(name, "weights") == 0;
       for (const Dims& shape : bad) {
         std::vector<Dims> inputs = c.inputs;
         if (inputs[i] == shape) continue;
+        // As many factors as there are units, which the weights need not all name.
+        const bool any_length =
+            std::strcmp(c.op, "TfjsEquiNormScale") == 0 && std::strcmp(name, "factors") == 0;
+        if (any_length && shape.size() == 1 && shape[0] > 0) continue;
         inputs[i] = shape;
         const Status status = Infer(c.op, inputs, c.attributes);
         EXPECT_FAILS(checks, status, Code::kInvalidArgument, c.op, any ? "must" : name);
@@ -200,6 +204,8 @@ void CheckAttributes() {
       {"dropped", {kNaN, -kInfinity, -1e39}},
       {"threshold", {-1, 16777217, 0.5, kNaN}},
       {"shared_axes", {-1, 16, 65536, 0.5, kNaN}},
+      {"p", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
+      {"power", {-3, 3, 0.5, kNaN}},
       {"tlu", {2}},
       {"learn_epsilon", {2}},
       {"output", {-1, 4, 0.5, kNaN}},

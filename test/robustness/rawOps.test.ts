@@ -47,6 +47,7 @@ describeNative.each(rawOps)('$name', (raw) => {
   const wrongLengths = parameters.flatMap(([name, right]) =>
     [[0], [5], [7], [1], [], [6, 1], [2, 3]]
       .filter((s) => `${s}` !== `${right}`)
+      .filter((s) => !(raw.anyLength?.includes(name) && s.length === 1 && s[0]! > 0))
       .map((s) => [name, s] as const),
   );
   if (wrongLengths.length > 0)

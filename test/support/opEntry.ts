@@ -71,6 +71,8 @@ export interface RawOp {
   own?: string[];
   /** Whether the first input may have any shape. */
   anyShape?: boolean;
+  /** Vectors that may have any length but 0. */
+  anyLength?: string[];
   /** Values that attributes of its own must refuse. */
   wrong?: Record<string, number[]>;
 }
