@@ -17,10 +17,17 @@ export type { RenormClipping } from './core/checks';
 export type { DeviceInfo } from './core/device';
 export type { NoiseShape, RandomOptions } from './core/dropout';
 export { NormError } from './core/errors';
+export type {
+  HammingOptions,
+  HammingOutput,
+  HammingPadMode,
+  HammingThreshold,
+} from './core/hamming';
 export type { AffineOptions } from './core/parameters';
 export type { Device, LoadStep } from './core/report';
 export type { FixedPoint, SeluOptions } from './core/selu';
 export type { ExactNormalArgs } from './initializers/exactNormal';
+export type { HammingNormalArgs } from './initializers/hamming';
 export type { CalibrationBatch, CalibrationData, CalibrationReport } from './models/calibrate';
 export type { LayerMoments, SelfNormalizingReport } from './models/checkSelfNormalizing';
 export type {
@@ -52,10 +59,15 @@ export type { EvoNormS0Options } from './norms/evoNormS0';
 export type { EvoNormS0Args } from './norms/evoNormS0Layer';
 export type { FilterResponseNormOptions } from './norms/filterResponseNorm';
 export type { FilterResponseNormalizationArgs } from './norms/filterResponseNormalization';
+export type { HammingEpilogueOptions } from './norms/generalizedHamming';
 export type { GlobalResponseNormOptions } from './norms/globalResponseNorm';
 export type { GlobalResponseNormalizationArgs } from './norms/globalResponseNormalization';
 export type { GroupNormOptions } from './norms/groupNorm';
 export type { GroupNormalizationArgs } from './norms/groupNormalization';
+export type { HammingConv2dOptions } from './norms/hammingConv2d';
+export type { HammingConv2DArgs } from './norms/hammingConv2dLayer';
+export type { HammingDenseArgs } from './norms/hammingDenseLayer';
+export type { HammingLayerArgs } from './norms/hammingLayer';
 export type { InstanceNormOptions } from './norms/instanceNorm';
 export type { InstanceNormalizationArgs } from './norms/instanceNormalization';
 export type { LayerNormOptions } from './norms/layerNorm';

@@ -13,6 +13,18 @@ export function checkPositive(fail: Fail, argument: string, value: unknown): num
   return value;
 }
 
+export function checkFinite(fail: Fail, argument: string, value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(Math.fround(value))
+    ? value
+    : fail(argument, 'must be a finite float32 number', value);
+}
+
+export function checkCount(fail: Fail, argument: string, value: unknown): number {
+  return Number.isInteger(value) && (value as number) >= 1
+    ? (value as number)
+    : fail(argument, 'must be a positive integer', value);
+}
+
 export function checkEpsilon(fail: Fail, value: unknown): number {
   return checkPositive(fail, 'epsilon', value);
 }
@@ -87,10 +99,7 @@ export function checkGroups(fail: Fail, groups: unknown, channels: number): numb
 /** `undefined` and `null` mean the whole batch, 0 for the kernels. */
 export function checkVirtualBatchSize(fail: Fail, size: unknown): number {
   if (size === undefined || size === null) return 0;
-  if (typeof size !== 'number' || !Number.isInteger(size) || size < 1) {
-    return fail('virtualBatchSize', 'must be a positive integer', size);
-  }
-  return size;
+  return checkCount(fail, 'virtualBatchSize', size);
 }
 
 /** Bounds of the corrections of batch renormalization; a missing one does not bound. */

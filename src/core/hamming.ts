@@ -39,11 +39,21 @@ export function checkRadius(fail: Fail, r: unknown): number {
     : fail('r', 'must be a finite float32 number that is not negative', r);
 }
 
+/** The choices that need no tensor. */
+export function checkChoices(
+  fail: Fail,
+  options: Pick<HammingOptions, 'output' | 'threshold' | 'alpha'>,
+) {
+  return {
+    output: checkChoice(fail, 'output', OUTPUTS, options.output ?? 'distance'),
+    threshold: checkChoice(fail, 'threshold', THRESHOLDS, options.threshold ?? 'none'),
+    alpha: checkPositive(fail, 'alpha', options.alpha ?? DEFAULT_ALPHA),
+  };
+}
+
 /** The attributes of the native op, and r as it takes it. */
 export function checkHamming(fail: Fail, options: HammingOptions, channels: number) {
-  const output = checkChoice(fail, 'output', OUTPUTS, options.output ?? 'distance');
-  const threshold = checkChoice(fail, 'threshold', THRESHOLDS, options.threshold ?? 'none');
-  const alpha = checkPositive(fail, 'alpha', options.alpha ?? DEFAULT_ALPHA);
+  const { output, threshold, alpha } = checkChoices(fail, options);
   const r = options.r ?? 0;
   const used = threshold === 'double' || threshold === 'soft';
   const number = r instanceof tf.Tensor || checkRadius(fail, r);

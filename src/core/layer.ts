@@ -16,6 +16,7 @@ import {
   toConstraint,
   toInitializer,
   toRegularizer,
+  type WeightSettings,
 } from './layerArguments';
 
 export type Kwargs = Parameters<layers.Layer['call']>[1];
@@ -52,7 +53,7 @@ const AFFINE = [
   'gammaConstraint',
 ];
 
-/** One input, one output of the same shape, masks passed on. */
+/** One input, one output, of the same shape unless a subclass says otherwise; masks passed on. */
 export abstract class NormalizationLayer extends tf.layers.Layer {
   protected constructor(args: LayerArguments | undefined, own: readonly string[]) {
     super(args ?? {});
@@ -78,6 +79,20 @@ export abstract class NormalizationLayer extends tf.layers.Layer {
     return inputs.length === 1
       ? inputs[0]!
       : this.fail('inputs', 'must be one tensor', inputs.length);
+  }
+
+  /** A weight that training changes, as its three arguments have it. */
+  protected addLearned(name: string, shape: number[], settings: WeightSettings): LayerVariable {
+    const { initializer, regularizer, constraint } = settings;
+    return this.addWeight(
+      name,
+      shape,
+      'float32',
+      initializer,
+      regularizer ?? undefined,
+      true,
+      constraint ?? undefined,
+    );
   }
 
   /** The extent of an axis that parameters need to know. */

@@ -1,4 +1,5 @@
 /** The numbers of SELU and alpha dropout, in double. */
+import { checkFinite, checkPositive } from './checks';
 import type { Fail } from './errors';
 
 /** SELU with mean 0 and variance 1 as its fixed point. */
@@ -19,20 +20,6 @@ export interface FixedPoint {
   mean?: number;
   /** Its variance; greater than 0. Default 1. */
   variance?: number;
-}
-
-/** A positive number, also as the float32 that kernels see. */
-export function checkPositive(fail: Fail, argument: string, value: unknown): number {
-  const float = typeof value === 'number' ? Math.fround(value) : Number.NaN;
-  return float > 0 && Number.isFinite(float)
-    ? (value as number)
-    : fail(argument, 'must be a finite float32 number greater than 0', value);
-}
-
-export function checkFinite(fail: Fail, argument: string, value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(Math.fround(value))
-    ? value
-    : fail(argument, 'must be a finite float32 number', value);
 }
 
 export function checkSelu(fail: Fail, options: SeluOptions): Required<SeluOptions> {

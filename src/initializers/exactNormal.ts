@@ -1,9 +1,10 @@
 /** LeCun, He and Glorot normal initializers that draw the variance they are named for. */
-import type { initializers, Shape, serialization, Tensor } from '@tensorflow/tfjs-node';
+import type { Shape, serialization, Tensor } from '@tensorflow/tfjs-node';
 import { checkBoolean, checkOptions } from '../core/checks';
 import { checkSeed } from '../core/dropout';
 import { layerFail } from '../core/errors';
 import { tf } from '../tensorflow';
+import { Initializer, randomNormal } from './initializer';
 
 /** Arguments of the initializers. */
 export interface ExactNormalArgs {
@@ -15,12 +16,6 @@ export interface ExactNormalArgs {
    */
   truncated?: boolean;
 }
-
-type InitializerClass = Pick<typeof serialization.Serializable, 'fromConfig'> &
-  (abstract new () => ReturnType<typeof initializers.zeros>);
-
-/** tfjs does not export the class that its layers ask an initializer to be of. */
-const Initializer = Object.getPrototypeOf(tf.initializers.zeros().constructor) as InitializerClass;
 
 /** The standard deviation of a standard normal distribution cut at two standard deviations. */
 const CUT_DEVIATION = 0.8796256610342398;
@@ -56,12 +51,9 @@ abstract class ExactNormal extends Initializer {
     if (dtype !== 'float32') fail('dtype', "must be 'float32'", dtype);
     const [fanIn, fanOut] = fansOf(shape).map((fan) => Math.max(1, fan)) as [number, number];
     const deviation = Math.sqrt(this.variance(fanIn, fanOut));
-    // As text: tfjs takes the number 0 for no seed.
-    const seed = this.seed === null ? undefined : (String(this.seed) as unknown as number);
-    const extents = shape as number[];
-    return this.truncated
-      ? tf.truncatedNormal(extents, 0, deviation / CUT_DEVIATION, 'float32', seed)
-      : tf.randomNormal(extents, 0, deviation, 'float32', seed);
+    const { seed, truncated } = this;
+    const drawn = truncated ? deviation / CUT_DEVIATION : deviation;
+    return randomNormal(shape as number[], drawn, seed, truncated);
   }
 
   override getConfig(): serialization.ConfigDict {

@@ -7,3 +7,4 @@ export {
   LeCunNormalExact,
   leCunNormal,
 } from './exactNormal';
+export { HammingNormal, hamming } from './hamming';

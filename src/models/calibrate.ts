@@ -1,5 +1,6 @@
 /** Batch-average statistics for inference. */
 import type { LayersModel, Tensor } from '@tensorflow/tfjs-node';
+import { checkCount } from '../core/checks';
 import { opFail } from '../core/errors';
 import { SwitchableNormalization } from '../norms/switchableNormalization';
 import { tf } from '../tensorflow';
@@ -64,9 +65,7 @@ export async function calibrate(
 ): Promise<CalibrationReport> {
   const fail = opFail('calibrate');
   if (!(model instanceof tf.LayersModel)) return fail('model', 'must be a tf.LayersModel', model);
-  if (!Number.isInteger(steps) || steps < 1) {
-    return fail('steps', 'must be a positive integer', steps);
-  }
+  checkCount(fail, 'steps', steps);
   if (dataset === null || typeof dataset !== 'object') {
     return fail('dataset', 'must be a tf.data.Dataset or an iterable of batches', dataset);
   }

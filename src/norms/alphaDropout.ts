@@ -1,6 +1,6 @@
 /** The alpha dropout op: kernels, gradient and the public function. */
 import type { Tensor, TensorLike } from '@tensorflow/tfjs-node';
-import { checkOptions } from '../core/checks';
+import { checkOptions, checkPositive } from '../core/checks';
 import { alphaDropout as composedAlphaDropout } from '../core/composed/selu';
 import {
   checkRate,
@@ -15,7 +15,6 @@ import { registerOp, registerOpGradient, runOp } from '../core/kernels';
 import {
   affineOf,
   checkFixedPoint,
-  checkPositive,
   checkSelu,
   type FixedPoint,
   type SeluOptions,

@@ -1,6 +1,6 @@
 /** The attentive normalization layer. */
 import type { Shape, serialization, Tensor } from '@tensorflow/tfjs-node';
-import { checkBoolean, checkGroups } from '../core/checks';
+import { checkBoolean, checkCount, checkGroups } from '../core/checks';
 import {
   type AffineArguments,
   ChannelLayer,
@@ -157,11 +157,8 @@ export class AttentiveNormalization extends ChannelLayer {
     );
     const { fail } = this;
     const { k = 10, groups = 32 } = given;
-    if (!Number.isInteger(k) || k < 1) fail('k', 'must be a positive integer', k);
-    if (!Number.isInteger(groups) || groups < 1) {
-      fail('groups', 'must be a positive integer', groups);
-    }
-    this.k = k;
+    this.k = checkCount(fail, 'k', k);
+    checkCount(fail, 'groups', groups);
     this.axis = checkChannelAxis(fail, given.axis ?? -1);
     this.settings = checkSettings(fail, { ...given, axis: this.axis });
     this.lastGamma = checkBoolean(fail, 'lastGamma', given.lastGamma ?? false);
@@ -187,16 +184,7 @@ export class AttentiveNormalization extends ChannelLayer {
     if (backbone === 'group') checkGroups(this.fail, groups, channels);
     this.addAffineWeights([k, channels]);
     const learn = (name: Learned, shape: number[]): void => {
-      const { initializer, regularizer, constraint } = this.weightSettings[name];
-      this.attention[name] = this.addWeight(
-        snake(name),
-        shape,
-        'float32',
-        initializer,
-        regularizer ?? undefined,
-        true,
-        constraint ?? undefined,
-      );
+      this.attention[name] = this.addLearned(snake(name), shape, this.weightSettings[name]);
     };
     const keep = (name: State, size: number): void => {
       const initializer = this.stateInitializers[name];

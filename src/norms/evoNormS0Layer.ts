@@ -1,6 +1,6 @@
 /** The EvoNorm-S0 layer. */
 import type { Shape, serialization, Tensor } from '@tensorflow/tfjs-node';
-import { checkBoolean, checkEpsilon, checkGroups } from '../core/checks';
+import { checkBoolean, checkCount, checkEpsilon, checkGroups } from '../core/checks';
 import {
   type AffineArguments,
   ChannelLayer,
@@ -82,10 +82,7 @@ export class EvoNormS0 extends ChannelLayer {
     super(args, OWN);
     const { fail } = this;
     const { groups = 32, axis = -1, epsilon = 1e-5, nonlinearity = true } = args ?? {};
-    if (!Number.isInteger(groups) || groups < 1) {
-      fail('groups', 'must be a positive integer', groups);
-    }
-    this.groups = groups;
+    this.groups = checkCount(fail, 'groups', groups);
     this.axis = checkChannelAxis(fail, axis);
     this.epsilon = checkEpsilon(fail, epsilon);
     this.nonlinearity = checkBoolean(fail, 'nonlinearity', nonlinearity);

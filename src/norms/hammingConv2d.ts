@@ -35,6 +35,14 @@ export function checkPair(fail: Fail, argument: string, value: unknown): [number
   return [pair[0], pair[1]];
 }
 
+export function checkDilation(fail: Fail, value: unknown, strides: Pair): Pair {
+  const dilations = checkPair(fail, 'dilationRate', value);
+  if (Math.max(...strides) > 1 && Math.max(...dilations) > 1) {
+    fail('dilationRate', `must be 1 with strides [${strides}]`, value);
+  }
+  return dilations;
+}
+
 type Pair = [number, number];
 
 /** A kernel with zeros between its taps, dilated as the other one is by the convolution. */
@@ -112,10 +120,7 @@ function hammingConv2d_(
     fail('kernel', `must have shape [height, width, ${inputs}, filters], not empty`, kernel.shape);
   }
   const strides = checkPair(fail, 'strides', options.strides ?? 1);
-  const dilations = checkPair(fail, 'dilationRate', options.dilationRate ?? 1);
-  if (Math.max(...strides) > 1 && Math.max(...dilations) > 1) {
-    fail('dilationRate', `must be 1 with strides [${strides}]`, options.dilationRate);
-  }
+  const dilations = checkDilation(fail, options.dilationRate ?? 1, strides);
   const padding = checkChoice(fail, 'padding', PADDINGS, options.padding ?? 'valid');
   const padMode = checkChoice(fail, 'padMode', PAD_MODES, options.padMode ?? 'zero');
   const windows = ([0, 1] as const).map(

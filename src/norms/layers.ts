@@ -19,6 +19,8 @@ import {
   type GlobalResponseNormalizationArgs,
 } from './globalResponseNormalization';
 import { GroupNormalization, type GroupNormalizationArgs } from './groupNormalization';
+import { HammingConv2D, type HammingConv2DArgs } from './hammingConv2dLayer';
+import { HammingDense, type HammingDenseArgs } from './hammingDenseLayer';
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
 import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
 import { OnlineNormalization, type OnlineNormalizationArgs } from './onlineNormalization';
@@ -38,6 +40,8 @@ export {
   FilterResponseNormalization,
   GlobalResponseNormalization,
   GroupNormalization,
+  HammingConv2D,
+  HammingDense,
   InstanceNormalization,
   LayerNormalization,
   OnlineNormalization,
@@ -90,6 +94,16 @@ export function filterResponseNormalization(
 /** A {@link GroupNormalization} layer. */
 export function groupNormalization(args?: GroupNormalizationArgs): GroupNormalization {
   return new GroupNormalization(args);
+}
+
+/** A {@link HammingConv2D} layer. */
+export function hammingConv2d(args: HammingConv2DArgs): HammingConv2D {
+  return new HammingConv2D(args);
+}
+
+/** A {@link HammingDense} layer. */
+export function hammingDense(args: HammingDenseArgs): HammingDense {
+  return new HammingDense(args);
 }
 
 /** An {@link InstanceNormalization} layer. */

@@ -1,10 +1,10 @@
 /** The SELU op: kernels, gradient and the public function. */
 import type { Tensor, TensorLike } from '@tensorflow/tfjs-node';
-import { checkOptions } from '../core/checks';
+import { checkOptions, checkPositive } from '../core/checks';
 import { selu as composedSelu, seluGrad } from '../core/composed/selu';
 import { opFail } from '../core/errors';
 import { registerOp, registerOpGradient, runOp } from '../core/kernels';
-import { checkPositive, checkSelu, type SeluOptions } from '../core/selu';
+import { checkSelu, type SeluOptions } from '../core/selu';
 import { toInput } from '../core/tensors';
 import { tf } from '../tensorflow';
 

@@ -1,8 +1,9 @@
 /** SELU for other fixed points than mean 0 and variance 1. */
 
+import { checkFinite, checkPositive } from '../core/checks';
 import { erfcx } from '../core/erfcx';
 import { opFail } from '../core/errors';
-import { ALPHA, checkFinite, checkPositive, LAMBDA, type SeluOptions } from '../core/selu';
+import { ALPHA, LAMBDA, type SeluOptions } from '../core/selu';
 
 /** Mean and variance of SELU's output, and of its factors: E = lambda / 2 (a + alpha b), E2 = lambda^2 / 2 (c + alpha^2 d). */
 interface Moments {

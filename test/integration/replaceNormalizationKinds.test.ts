@@ -23,6 +23,8 @@ const classes = Object.values(norm.layers).filter(
 );
 /** What the layers cannot do without. */
 const required: Record<string, object> = {
+  HammingConv2D: { filters: 4, kernelSize: 1 },
+  HammingDense: { units: 4 },
   NativeAlphaDropout: { rate: 0.1, seed: 1 },
   SeluAlphaDropout: { rate: 0.1, seed: 1 },
 };

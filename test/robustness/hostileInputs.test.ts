@@ -14,6 +14,7 @@ describe.each(everyOp)(
   '$name',
   ({
     name,
+    input = 'x',
     op,
     reference,
     perSample,
@@ -97,7 +98,7 @@ describe.each(everyOp)(
       ['string', () => tf.fill(SHAPE, 'a' as never, 'string')],
     ])('refuses x of type %s', (dtype, make) => {
       tf.tidy(() => {
-        expect(() => op(make())).toThrow(new RegExp(`x.*float32.*${dtype}`, 's'));
+        expect(() => op(make())).toThrow(new RegExp(`${input} .*float32.*${dtype}`, 's'));
       });
     });
 

@@ -20,6 +20,8 @@ export interface OpEntry {
 /** The public op: six channels, no parameters unless given. */
 export interface EveryOp {
   name: string;
+  /** What the op calls its input; 'x' unless given. */
+  input?: string;
   op(x: Tensor, options?: object): Tensor;
   /** Which elements share a statistic and which a parameter. */
   partition(shape: readonly number[], options?: Options): Partition;
