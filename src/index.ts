@@ -95,5 +95,6 @@ export type {
 } from './norms/weightStandardization';
 export type { TensorFlowJs } from './tensorflow';
 export type { EquiNormalizationOptions } from './training/equiNormalization';
+export type { ScalingGroupsOptions } from './training/modelGroups';
 export type { ScaledAxis, ScalingGroup } from './training/scalingGroups';
 export type { RenormClippingSchedule } from './training/schedules';

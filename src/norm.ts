@@ -15,6 +15,7 @@ export * as layers from './norms/layers';
 export * as ops from './norms/ops';
 export { seluParameters } from './norms/seluParameters';
 export { EquiNormalization } from './training/equiNormalization';
+export { buildScalingGroups } from './training/modelGroups';
 export * as schedules from './training/schedules';
 
 const NOTHING: NativeCounters = {

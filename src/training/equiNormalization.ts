@@ -1,16 +1,17 @@
 /** Equi-normalization: balances the weights of a network between training steps. */
-import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs-node';
-import { checkBoolean, checkOptions, checkPositive } from '../core/checks';
+import type { LayersModel, Optimizer, Tensor, Variable } from '@tensorflow/tfjs-node';
+import { checkBoolean, checkChoice, checkOptions, checkPositive } from '../core/checks';
 import { opFail } from '../core/errors';
 import { runListOp } from '../core/listKernels';
 import '../norms/equiNorm';
 import { tf } from '../tensorflow';
+import { buildScalingGroups, type ScalingGroupsOptions } from './modelGroups';
 import { buffersOf } from './optimizerBuffers';
 import { type ScaledWeight, type ScalingGroup, weightsOf } from './scalingGroups';
-import { callOf, type ScalingCall, type ScalingSettings, stepsOf } from './scalingPlan';
+import { callOf, type ScalingCall, type ScalingSettings, sharesOf, stepsOf } from './scalingPlan';
 
 /** Options of {@link EquiNormalization}. */
-export interface EquiNormalizationOptions {
+export interface EquiNormalizationOptions extends ScalingGroupsOptions {
   /** The norm; greater than 0. Default 2. */
   p?: number;
   /** How much less a weight counts than the one before it, with `asymmetric: 'uniform'`; greater than 0. Default 1. */
@@ -30,18 +31,16 @@ export interface EquiNormalizationOptions {
   scaleBiases?: boolean;
   /** Whether the groups before the last weights are left out. Default false. */
   skipLast?: boolean;
-  /** 'official': as the authors' code does, order 'simultaneous', skipLast, and no biases scaled. */
+  /** 'official': as the authors' code does, order 'simultaneous', skipLast, no biases scaled, batchNorm 'ignore'. */
   compat?: 'official';
-  /** Whose buffers are scaled with the weights: tfjs's SGD, momentum or Adam. */
-  optimizer?: Optimizer;
+  /**
+   * Whose buffers are scaled with the weights: tfjs's SGD, momentum or Adam; null for none. Default that of the compiled
+   * model, none where groups are given.
+   */
+  optimizer?: Optimizer | null;
 }
 
 const fail = opFail('equiNormalization');
-
-function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
-  if (allowed.includes(value)) return value;
-  return fail(name, `must be ${allowed.map((one) => `'${one}'`).join(' or ')}`, value);
-}
 
 function checkCount(name: string, value: number): number {
   return Number.isInteger(value) && value > 0
@@ -57,54 +56,92 @@ function checkCount(name: string, value: number): number {
  *
  * which is the minimum of sum c ||W||_p^p over that unit's scale. A unit without weights on one side stays.
  *
- *     const equi = new EquiNormalization(groups, { optimizer });
- *     equi.step();   // after each step of the optimizer
+ *     await model.fit(x, y, { callbacks: new norm.EquiNormalization(model) });
  *
- * A step computes all new values, one new tensor for each weight, before it assigns the first: where it throws, weights
- * and buffers are as they were. Steps have no gradient.
+ *     const equi = new norm.EquiNormalization(model, { order: 'redblack' });
+ *     await model.trainOnBatch(x, y);
+ *     equi.step();
  *
- * Throws a `NormError` where an option or a group is out of its domain.
+ * `target` is a model, whose groups {@link buildScalingGroups} finds, or a list of groups. In `model.fit` a step follows
+ * each batch. A step computes all new values, one new tensor for each weight, before it assigns the first: where it
+ * throws, weights and buffers are as they were. Steps have no gradient.
+ *
+ * Throws a `NormError` where an option or a group is out of its domain, where the model has layers between its weights
+ * that are not positively homogeneous, and where the optimizer is another than tfjs's SGD, momentum or Adam.
  *
  * Paper: Stock et al., Equi-normalization of Neural Networks, arXiv 1902.10416.
  */
-export class EquiNormalization {
-  private readonly weights: ScaledWeight[];
+export class EquiNormalization extends tf.Callback {
+  /** What is scaled together. */
+  readonly groups: readonly ScalingGroup[];
+  private readonly scaledWeights: ScaledWeight[];
   private readonly settings: ScalingSettings;
   private readonly calls: ScalingCall[];
   private readonly all: ScalingCall;
   private readonly cycles: number;
   private readonly every: number;
-  private readonly optimizer: Optimizer | undefined;
+  private readonly optimizerOf: () => Optimizer | null | undefined;
   private count = 0;
 
-  constructor(groups: ScalingGroup[], given?: EquiNormalizationOptions) {
+  constructor(target: LayersModel | ScalingGroup[], given?: EquiNormalizationOptions) {
+    super();
     const options = checkOptions(fail, given);
-    if (!Array.isArray(groups) || groups.length === 0) {
-      fail('groups', 'must be a list of one scaling group or more', groups);
-    }
     const official = options.compat !== undefined;
-    if (official) oneOf('compat', options.compat!, ['official']);
+    if (official) checkChoice(fail, 'compat', ['official'], options.compat);
+    const asymmetric = options.asymmetric ?? 'uniform';
     this.settings = {
       p: checkPositive(fail, 'p', options.p ?? 2),
       c: checkPositive(fail, 'c', options.c ?? 1),
-      asymmetric: oneOf('asymmetric', options.asymmetric ?? 'uniform', ['uniform', 'adaptive']),
+      asymmetric: checkChoice(fail, 'asymmetric', ['uniform', 'adaptive'], asymmetric),
       scaleBiases: checkBoolean(fail, 'scaleBiases', options.scaleBiases ?? !official),
     };
-    const order = oneOf('order', options.order ?? (official ? 'simultaneous' : 'sequential'), [
-      'sequential',
-      'redblack',
-      'simultaneous',
-    ]);
+    const order = checkChoice(
+      fail,
+      'order',
+      ['sequential', 'redblack', 'simultaneous'],
+      options.order ?? (official ? 'simultaneous' : 'sequential'),
+    );
     const skipLast = checkBoolean(fail, 'skipLast', options.skipLast ?? official);
     this.cycles = checkCount('cycles', options.cycles ?? 1);
     this.every = checkCount('every', options.every ?? 1);
-    this.optimizer = options.optimizer;
-    if (this.optimizer) buffersOf(this.optimizer);
-    this.weights = weightsOf(groups);
-    const steps = stepsOf(groups, this.weights, order, skipLast);
+    const batchNorm = options.batchNorm ?? (official ? 'ignore' : 'absorb');
+    const groups = Array.isArray(target) ? target : buildScalingGroups(target, { batchNorm });
+    if (groups.length === 0) fail('groups', 'must be a list of one scaling group or more', groups);
+    const { optimizer } = options;
+    if (optimizer !== undefined || Array.isArray(target)) this.optimizerOf = () => optimizer;
+    else this.optimizerOf = () => target.optimizer;
+    this.buffers();
+    this.groups = groups;
+    this.scaledWeights = weightsOf(groups);
+    const steps = stepsOf(groups, this.scaledWeights, order, skipLast);
     const everything = groups.map((_, group) => group);
-    this.all = callOf(groups, this.weights, everything, 'simultaneous', this.settings);
-    this.calls = steps.map((step) => callOf(groups, this.weights, step, order, this.settings));
+    const plan = (chosen: number[], of: typeof order) =>
+      callOf(groups, this.scaledWeights, chosen, of, this.settings);
+    this.all = plan(everything, 'simultaneous');
+    this.calls = steps.map((step) => plan(step, order));
+  }
+
+  /** In `model.fit`: a step after each batch. */
+  override async onBatchEnd(): Promise<void> {
+    this.step();
+  }
+
+  /**
+   * sum c ||W||_p^p over the weights of the groups, which steps of order 'sequential' and 'redblack' cannot raise. The first
+   * weights count with c = 1 where `asymmetric` is 'uniform'.
+   */
+  objective(): number {
+    const share = sharesOf([...this.groups], this.settings);
+    const counted = this.scaledWeights.filter(({ rows, columns }) =>
+      [...rows, ...columns].some(({ side }) => side !== 'bias'),
+    );
+    const terms = counted.map(({ variable }) =>
+      tf.tidy(() => {
+        const power = tf.pow(tf.abs(variable), this.settings.p);
+        return share(variable) * tf.sum(power).dataSync()[0]!;
+      }),
+    );
+    return terms.reduce((a, b) => a + b, 0);
   }
 
   /** Balances the weights where this is the `every`-th call since it last did; whether it did. */
@@ -112,7 +149,7 @@ export class EquiNormalization {
     this.count += 1;
     if (this.count < this.every) return false;
     this.count = 0;
-    const buffers = this.optimizer ? buffersOf(this.optimizer) : { first: [], second: [] };
+    const buffers = this.buffers();
     const scaled = tf.tidy(() => {
       let factors: Tensor = tf.ones([this.all.entries]);
       for (let cycle = 0; cycle < this.cycles; cycle++) {
@@ -134,6 +171,11 @@ export class EquiNormalization {
   /** Frees the tensors that say which slices are whose; the weights stay. */
   dispose(): void {
     for (const call of [this.all, ...this.calls]) tf.dispose(call.tensors as never);
+  }
+
+  private buffers() {
+    const optimizer = this.optimizerOf();
+    return optimizer ? buffersOf(optimizer) : { first: [], second: [] };
   }
 
   private next(call: ScalingCall, factors: Tensor): Tensor {

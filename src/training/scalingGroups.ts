@@ -21,6 +21,8 @@ export interface ScalingGroup {
   consumers: ScaledAxis[];
   /** What is scaled with the producers but does not count in their norms. */
   biases?: ScaledAxis[];
+  /** Whether `skipLast` leaves it out. Unless given: whether a consumer produces no units of any group. */
+  last?: boolean;
 }
 
 /** The role of one axis of a weight in a group. */

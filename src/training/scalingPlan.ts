@@ -44,7 +44,8 @@ export function stepsOf(
       .flatMap((weight) => rolesOf(weight).filter((r) => r.side === 'consumer'))
       .map(({ group }) => group),
   );
-  const all = groups.map((_, group) => group).filter((group) => !(skipLast && last.has(group)));
+  const isLast = (group: number) => groups[group]!.last ?? last.has(group);
+  const all = groups.map((_, group) => group).filter((group) => !(skipLast && isLast(group)));
   if (all.length === 0) {
     opFail('equiNormalization')('groups', 'must have a group that skipLast does not leave out', '');
   }
@@ -95,7 +96,10 @@ function depthsOf(groups: ScalingGroup[], c: number): Map<Variable, number> {
 }
 
 /** The relative weights of the objective's terms. */
-function sharesOf(groups: ScalingGroup[], settings: ScalingSettings): (of: Variable) => number {
+export function sharesOf(
+  groups: ScalingGroup[],
+  settings: ScalingSettings,
+): (of: Variable) => number {
   if (settings.asymmetric === 'adaptive') return ({ size }) => 1 / size;
   if (settings.c === 1) return () => 1;
   const depths = depthsOf(groups, settings.c);

@@ -228,7 +228,7 @@ describe('refuses', () => {
       'an unknown order',
       [group],
       { order: 'random' },
-      /order must be 'sequential' or .* got 'random'/,
+      /order must be 'sequential', 'redblack' or 'simultaneous', got 'random'/,
     ],
     ['half a cycle', [group], { cycles: 0.5 }, /cycles must be a positive integer, got 0.5/],
     [
