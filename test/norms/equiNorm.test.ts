@@ -96,6 +96,23 @@ test('units without weights on one side stay', () => {
   net.dispose();
 });
 
+test('a layer of zeros moves nothing around it', () => {
+  const net = chain([6, 9, 7, 5, 4]);
+  net.kernels[1]!.assign(tf.zeros([9, 7]));
+  const before = net.kernels.slice(0, 3).map((kernel) => tf.clone(kernel));
+  const equi = new norm.EquiNormalization(net.groups, { cycles: 3 });
+  equi.step();
+  const [first, second, third] = net.kernels as [Variable, Variable, Variable];
+  expectSameBits('before', first, before[0]!);
+  expectSameBits('zeros', second, before[1]!);
+  // Its outputs are the inputs of the third, whose own outputs are balanced with the fourth.
+  const [incoming, outgoing] = [square(third, 0), square(net.kernels[3]!, 1)];
+  expectClose('norms', incoming, outgoing, { relative: 1e-5 });
+  tf.dispose(before);
+  equi.dispose();
+  net.dispose();
+});
+
 test('a NaN stops its own unit alone', () => {
   const net = chain();
   const [first] = net.kernels as [Variable];
