@@ -1,6 +1,6 @@
 /** Equi-normalization: balances the weights of a network between training steps. */
 import type { LayersModel, Optimizer, Tensor, Variable } from '@tensorflow/tfjs-node';
-import { checkBoolean, checkChoice, checkOptions, checkPositive } from '../core/checks';
+import { checkBoolean, checkChoice, checkCount, checkOptions, checkPositive } from '../core/checks';
 import { opFail } from '../core/errors';
 import { runListOp } from '../core/listKernels';
 import '../norms/equiNorm';
@@ -41,12 +41,6 @@ export interface EquiNormalizationOptions extends ScalingGroupsOptions {
 }
 
 const fail = opFail('equiNormalization');
-
-function checkCount(name: string, value: number): number {
-  return Number.isInteger(value) && value > 0
-    ? value
-    : fail(name, 'must be a positive integer', value);
-}
 
 /**
  * Equi-normalization: scales the units of a network so that the weights of its layers are balanced, while its function
@@ -102,8 +96,8 @@ export class EquiNormalization extends tf.Callback {
       options.order ?? (official ? 'simultaneous' : 'sequential'),
     );
     const skipLast = checkBoolean(fail, 'skipLast', options.skipLast ?? official);
-    this.cycles = checkCount('cycles', options.cycles ?? 1);
-    this.every = checkCount('every', options.every ?? 1);
+    this.cycles = checkCount(fail, 'cycles', options.cycles ?? 1);
+    this.every = checkCount(fail, 'every', options.every ?? 1);
     const batchNorm = options.batchNorm ?? (official ? 'ignore' : 'absorb');
     const groups = Array.isArray(target) ? target : buildScalingGroups(target, { batchNorm });
     if (groups.length === 0) fail('groups', 'must be a list of one scaling group or more', groups);
