@@ -1,5 +1,7 @@
 #include "core/grad_apply.cuh"
 
+#include "core/tile_pairs.cuh"
+
 namespace tfjs_norm {
 namespace cuda {
 namespace {
@@ -64,7 +66,6 @@ struct GatedDy {
 template <int V, int W, class Part>
 NORM_DEVICE void ApplyTile(const Tiling& tiling, int64_t tile, const float* dy, const float* x,
                            const GradCoefficients& coefficients, const Part& part, float* dx) {
-  constexpr int kGroup = 4;
   const Slot slot = tiling.At(tile);
   if (slot.count == 0) return;
   float hi[W], lo[W], p[W], q[W], t[W];
@@ -73,31 +74,11 @@ NORM_DEVICE void ApplyTile(const Tiling& tiling, int64_t tile, const float* dy, 
   LoadTo(q, coefficients.q + slot.pair);
   LoadTo(t, coefficients.t + slot.pair);
   const auto z = part.template At<W>(slot.pair);
-  int64_t at = slot.offset;
-  for (int left = slot.count; left > 0; left -= kGroup) {
-    Vec<V> gradients[kGroup];
-    Vec<V> values[kGroup];
-    NORM_UNROLL
-    for (int u = 0; u < kGroup; ++u) {
-      const int64_t from = at + u * tiling.thread_stride;
-      if (u < left) gradients[u] = LoadStreaming<V>(dy + from);
-      if (u < left) values[u] = LoadStreaming<V>(x + from);
-    }
-    NORM_UNROLL
-    for (int u = 0; u < kGroup; ++u) {
-      if (u < left) {
-        NORM_UNROLL
-        for (int v = 0; v < V; ++v) {
-          const int w = v % W;
-          const float xc = (values[u].v[v] - hi[w]) - lo[w];
-          const float g = z.Passed(gradients[u].v[v], values[u].v[v], xc, w);
-          gradients[u].v[v] = fmaf(p[w], g, fmaf(q[w], xc, t[w]));
-        }
-        StoreStreaming<V>(dx + at + u * tiling.thread_stride, gradients[u]);
-      }
-    }
-    at += kGroup * tiling.thread_stride;
-  }
+  const auto gradient = [&](float g, float v, int w) {
+    const float xc = (v - hi[w]) - lo[w];
+    return fmaf(p[w], z.Passed(g, v, xc, w), fmaf(q[w], xc, t[w]));
+  };
+  MapPairs<V, W>(tiling, slot, dy, x, gradient, dx);
 }
 
 // The first parameters.tiles blocks sum parameter gradients, the others write dx.

@@ -3,6 +3,7 @@
 #include "core/apply.cuh"
 #include "core/column_sums.cuh"
 #include "core/grad_sums.cuh"
+#include "core/tile_pairs.cuh"
 #include "core/workspace.h"
 #include "norms/generalized_hamming.h"
 
@@ -25,33 +26,12 @@ HammingNumbers NumbersOf(const Args& args) {
 template <int V, int W>
 __global__ void NORM_LAUNCH_BOUNDS(kThreads, 3)
     ZoneGradKernel(Tiling tiling, const float* dy, const float* x, HammingZones zones, float* dx) {
-  constexpr int kGroup = 4;
   for (int64_t tile = blockIdx.x; tile < tiling.tiles; tile += gridDim.x) {
     const Slot slot = tiling.At(tile);
     if (slot.count == 0) continue;
     const ZoneMap<W> map = zones.At<W>(slot.pair);
-    int64_t at = slot.offset;
-    for (int left = slot.count; left > 0; left -= kGroup) {
-      Vec<V> gradients[kGroup];
-      Vec<V> values[kGroup];
-      NORM_UNROLL
-      for (int u = 0; u < kGroup; ++u) {
-        const int64_t from = at + u * tiling.thread_stride;
-        if (u < left) gradients[u] = LoadStreaming<V>(dy + from);
-        if (u < left) values[u] = LoadStreaming<V>(x + from);
-      }
-      NORM_UNROLL
-      for (int u = 0; u < kGroup; ++u) {
-        if (u < left) {
-          NORM_UNROLL
-          for (int v = 0; v < V; ++v) {
-            gradients[u].v[v] = map.Grad(gradients[u].v[v], values[u].v[v], v % W);
-          }
-          StoreStreaming<V>(dx + at + u * tiling.thread_stride, gradients[u]);
-        }
-      }
-      at += kGroup * tiling.thread_stride;
-    }
+    const auto gradient = [&](float g, float v, int w) { return map.Grad(g, v, w); };
+    MapPairs<V, W>(tiling, slot, dy, x, gradient, dx);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "test/kernel_filter_response_cases.h"
 #include "test/kernel_gate_cases.h"
 #include "test/kernel_global_response_cases.h"
+#include "test/kernel_hamming_cases.h"
 #include "test/kernel_online_cases.h"
 #include "test/kernel_row_cases.h"
 #include "test/kernel_selu_cases.h"
@@ -195,6 +196,9 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   }
   for (const EquiCase& c : AwkwardEqui(options.quick)) CheckEquiNorm(results, device, c, random);
   for (const SeluCase& c : AwkwardSelu(options.quick)) CheckSelu(results, device, c, random);
+  for (const HammingCase& c : AwkwardHamming(options.quick)) {
+    CheckHamming(results, device, c, random);
+  }
   for (const FilterResponseCase& c : AwkwardFilterResponses(options.quick)) {
     CheckFilterResponseNorm(results, device, c, random);
   }
@@ -214,6 +218,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckGatedNorm(results, device, RandomGated(random), random);
     CheckEquiNorm(results, device, RandomEqui(random), random);
     CheckSelu(results, device, RandomSelu(random), random);
+    CheckHamming(results, device, RandomHamming(random), random);
     CheckFilterResponseNorm(results, device, RandomFilterResponse(random), random);
   }
 }
