@@ -118,7 +118,9 @@ bar.stop();
 const accuracyAt = (label, rate) =>
   results.find((one) => one.label === label && one.rate === rate).accuracy;
 console.log('\n  test accuracy at learning rate');
-console.log(`  ${''.padEnd(16)} ${LEARNING_RATES.map((rate) => String(rate).padStart(9)).join(' ')}`);
+console.log(
+  `  ${''.padEnd(16)} ${LEARNING_RATES.map((rate) => String(rate).padStart(9)).join(' ')}`,
+);
 for (const { label } of NETWORKS) {
   const row = LEARNING_RATES.map((rate) => percent(accuracyAt(label, rate)).padStart(9));
   console.log(`  ${label.padEnd(16)} ${row.join(' ')}`);

@@ -1,5 +1,4 @@
 #include "core/grad_apply.cuh"
-
 #include "core/tile_pairs.cuh"
 
 namespace tfjs_norm {

@@ -42,8 +42,8 @@ template <class Args>
 HammingValue HammingAt(const Args& args, int64_t i) {
   const HammingShape& shape = args.shape;
   const int64_t place = shape.taps_by_place ? i / shape.channels % shape.places : 0;
-  return HammingOf(args.acc[i], args.taps[place], At(args.r, i % shape.channels, 0),
-                   args.threshold, args.map);
+  return HammingOf(args.acc[i], args.taps[place], At(args.r, i % shape.channels, 0), args.threshold,
+                   args.map);
 }
 
 inline Values Run(const HammingForward& args) {
