@@ -11,6 +11,7 @@ namespace host {
   void RegisterColumnMaps(SimdKernels*);    \
   void RegisterColumnMoments(SimdKernels*); \
   void RegisterEqui(SimdKernels*);          \
+  void RegisterFixup(SimdKernels*);         \
   void RegisterFunctions(SimdKernels*);     \
   void RegisterLines(SimdKernels*);         \
   void RegisterOnline(SimdKernels*);        \
@@ -25,6 +26,7 @@ namespace host {
       RegisterColumnMaps(&kernels);         \
       RegisterColumnMoments(&kernels);      \
       RegisterEqui(&kernels);               \
+      RegisterFixup(&kernels);              \
       RegisterFunctions(&kernels);          \
       RegisterLines(&kernels);              \
       RegisterOnline(&kernels);             \

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "core/fixup_map.h"
 #include "core/philox.h"
 #include "core/selu_map.h"
 
@@ -165,6 +166,31 @@ struct EquiScaleBlock {
   bool stream;
 };
 
+// Contiguous values of the maps of norms/fixup.h; a null pointer is of what there is not.
+struct FixupBlock {
+  int64_t count;
+  bool relu;
+  FixupScalars<float> scalars;
+  const float* x;
+  const float* residual;
+  float* y;
+  bool stream;
+};
+
+struct FixupGradBlock {
+  static constexpr int kSums = 3;
+  int64_t count;
+  bool relu;
+  FixupScalars<float> scalars;
+  const float* dy;
+  const float* x;
+  const float* residual;
+  float* dx;
+  float* dz;
+  double* sums;  // of dz * x, dz and dy
+  bool stream;
+};
+
 struct SimdKernels {
   const char* name;
 
@@ -224,6 +250,8 @@ struct SimdKernels {
   // Element-wise maps (selu_map.h), and the gradient of SELU's from its y (norms/selu.h).
   void (*selu_forward)(const SeluBlock&);
   void (*selu_grad)(const SeluGradBlock&);
+  void (*fixup_forward)(const FixupBlock&);
+  void (*fixup_grad)(const FixupGradBlock&);
 
   // Words `first` and on of a stream.
   void (*philox_words)(const philox::Stream&, uint64_t first, int64_t count, uint32_t* words);

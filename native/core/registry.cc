@@ -16,6 +16,7 @@ const std::vector<const OpDecl*>& AllOps() {
              EquiNormOps,
              EvoNormS0Ops,
              FilterResponseNormOps,
+             FixupOps,
              GlobalResponseNormOps,
              GroupNormOps,
              HammingOps,

@@ -15,6 +15,7 @@ const std::vector<OpDecl>& EquiNormOps();
 const std::vector<OpDecl>& EvoNormS0Ops();
 const std::vector<OpDecl>& GlobalResponseNormOps();
 const std::vector<OpDecl>& FilterResponseNormOps();
+const std::vector<OpDecl>& FixupOps();      // SkipInit and ReZero too
 const std::vector<OpDecl>& GroupNormOps();  // instance norm is groups = channels
 const std::vector<OpDecl>& HammingOps();
 const std::vector<OpDecl>& LayerNormOps();

@@ -1,38 +1,13 @@
 // The passes of selu.h on CUDA: a thread has four elements at a time, whose random words are one
 // block where every element has its own.
-#include "core/tiling.cuh"
+#include "core/quad.cuh"
 #include "norms/selu.h"
 
 namespace tfjs_norm {
 namespace cuda {
 namespace {
 
-constexpr int kTogether = 4;
 constexpr unsigned kAllKept = (1u << kTogether) - 1;
-
-// Four values of a tensor, fewer at its end.
-struct Quad {
-  bool vector;  // whether the pointers allow vector accesses
-  int64_t size;
-
-  NORM_DEVICE bool Whole(int64_t first) const { return vector && first + kTogether <= size; }
-  NORM_DEVICE Vec<kTogether> LoadAt(const float* from, int64_t first) const {
-    if (Whole(first)) return LoadStreaming<kTogether>(from + first);
-    Vec<kTogether> values;
-    NORM_UNROLL
-    for (int i = 0; i < kTogether; ++i) {
-      values.v[i] = first + i < size ? LoadStreaming<1>(from + first + i).v[0] : 0.0f;
-    }
-    return values;
-  }
-  NORM_DEVICE void StoreAt(float* to, int64_t first, const Vec<kTogether>& values) const {
-    if (Whole(first)) return StoreStreaming<kTogether>(to + first, values);
-    NORM_UNROLL
-    for (int i = 0; i < kTogether; ++i) {
-      if (first + i < size) StoreStreaming<1>(to + first + i, {{values.v[i]}});
-    }
-  }
-};
 
 // Masks: bit i of At(first, Begin()) says whether element first + i is kept. A kernel's parameter
 // stays where it is, indexable, as long as nothing is written to it.
@@ -138,17 +113,10 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 4)
   }
 }
 
-LaunchConfig ConfigFor(const char* name, int64_t size, void* stream) {
-  constexpr int64_t kMostBlocks = 1 << 20;
-  const int64_t blocks = CeilDivide(size, int64_t{kThreads} * kTogether);
-  return {name, dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks)),
-          dim3(kThreads), 0, stream};
-}
-
 template <class Mask>
 Status LaunchForward(const SeluForward& args, const Mask& mask, void* stream) {
-  return Launch(ConfigFor("SeluForward", args.size, stream), SeluForwardKernel<Mask>,
-                Quad{Aligned16(args.x, args.y), args.size}, args.map, mask, args.x, args.y);
+  return Launch(QuadLaunch("SeluForward", args.size, stream), SeluForwardKernel<Mask>,
+                Quad::Of(args.size, args.x, args.y), args.map, mask, args.x, args.y);
 }
 
 }  // namespace
@@ -172,9 +140,9 @@ Status Run(const SeluForward& args, void*, void* stream) {
 
 Status Run(const SeluBackward& args, void*, void* stream) {
   if (args.size == 0) return Ok();
-  return Launch(ConfigFor("SeluBackward", args.size, stream), SeluBackwardKernel,
-                Quad{Aligned16(args.dy, args.y, args.dx), args.size}, args.map, args.masked,
-                args.dy, args.y, args.dx);
+  return Launch(QuadLaunch("SeluBackward", args.size, stream), SeluBackwardKernel,
+                Quad::Of(args.size, args.dy, args.y, args.dx), args.map, args.masked, args.dy,
+                args.y, args.dx);
 }
 
 }  // namespace cuda

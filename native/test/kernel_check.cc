@@ -11,6 +11,7 @@
 #include "test/kernel_element_cases.h"
 #include "test/kernel_equi_cases.h"
 #include "test/kernel_filter_response_cases.h"
+#include "test/kernel_fixup_cases.h"
 #include "test/kernel_gate_cases.h"
 #include "test/kernel_global_response_cases.h"
 #include "test/kernel_hamming_cases.h"
@@ -199,6 +200,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   for (const HammingCase& c : AwkwardHamming(options.quick)) {
     CheckHamming(results, device, c, random);
   }
+  for (const FixupCase& c : AwkwardFixup(options.quick)) CheckFixup(results, device, c, random);
   for (const FilterResponseCase& c : AwkwardFilterResponses(options.quick)) {
     CheckFilterResponseNorm(results, device, c, random);
   }

@@ -19,6 +19,7 @@
 #include "norms/dynamic_tanh.h"
 #include "norms/equi_norm.h"
 #include "norms/filter_response_norm.h"
+#include "norms/fixup.h"
 #include "norms/generalized_hamming.h"
 #include "norms/global_response_norm.h"
 #include "norms/online_norm.h"

@@ -58,6 +58,16 @@ void CheckEmpty() {
         EXPECT(checks, y[0].shape == shape);
       }
     }
+    for (const Dims& shape : {Dims{0}, Dims{4, 0, 6}}) {
+      const Values x = Filled(shape, 0), one = Filled({1}, 2);
+      const auto y = Run("TfjsFixup", device, {x, one, one, none, x},
+                         {{"use_scale", 1}, {"use_bias", 1}, {"use_residual", 1}});
+      EXPECT(checks, y[0].shape == shape);
+      const auto grads = Run("TfjsFixupGrad", device, {x, x, one, one, none},
+                             {{"relu", 1}, {"use_scale", 1}, {"use_bias", 1}, {"use_shift", 1}});
+      EXPECT(checks, grads[0].shape == shape && grads[1].shape == shape);
+      for (int i = 2; i < 5; ++i) EXPECT(checks, grads[i].data.size() == 1 && AllZero(grads[i]));
+    }
     const auto channels = Run("TfjsGroupNorm", device, {Filled({4, 5, 0}, 0), none, none}, {});
     EXPECT(checks, channels[0].shape == (Dims{4, 5, 0}));
     const auto columns = Run("TfjsLayerNorm", device, {Filled({4, 0}, 0), none, none}, {});

@@ -21,7 +21,7 @@ export interface ExactNormalArgs {
 const CUT_DEVIATION = 0.8796256610342398;
 
 /** Fan-in and fan-out of a kernel: of a matrix [in, out], or of a convolution [..., in, out]. */
-function fansOf(shape: Shape): [number, number] {
+export function fansOf(shape: Shape): [number, number] {
   const extents = shape as number[];
   if (extents.length < 2) {
     const size = extents.reduce((a, b) => a * b, 1);

@@ -7,4 +7,5 @@ export {
   LeCunNormalExact,
   leCunNormal,
 } from './exactNormal';
+export { FixupInitializer, fixup } from './fixup';
 export { HammingNormal, hamming } from './hamming';

@@ -8,6 +8,7 @@ export { batchRenorm } from './batchRenorm';
 export { dynamicTanh } from './dynamicTanh';
 export { evoNormS0 } from './evoNormS0';
 export { filterResponseNorm } from './filterResponseNorm';
+export { biasReluBias, scalarBias, scaleBiasResidual, skipInit } from './fixup';
 export { hammingEpilogue } from './generalizedHamming';
 export { globalResponseNorm } from './globalResponseNorm';
 export { groupNorm } from './groupNorm';

@@ -97,14 +97,15 @@ describeNative.each(rawOps)('$name', (raw) => {
       values.map((v) => [name, v] as [string, number]),
     ),
   ];
-  test.each(wrongAttributes.filter(([name]) => name in raw.attributes))('%s %d', (name, value) => {
-    expectFailure(raw, says(name), () => callRaw(raw, { attributes: { [name]: value } }));
-  });
+  const wrongOnes = wrongAttributes.filter(([name]) => name in raw.attributes);
+  if (wrongOnes.length > 0)
+    test.each(wrongOnes)('%s %d', (name, value) => {
+      expectFailure(raw, says(name), () => callRaw(raw, { attributes: { [name]: value } }));
+    });
 
   test('an attribute of the wrong type', () => {
-    const [number] = Object.keys(raw.attributes).filter(
-      (name) => typeof raw.attributes[name] === 'number',
-    );
+    const names = Object.keys(raw.attributes);
+    const number = names.find((name) => typeof raw.attributes[name] === 'number') ?? names[0];
     const wrong = attributes(raw.attributes).map((a) =>
       a.name === number
         ? { ...a, type: a.type === 'int' ? ('float' as const) : ('int' as const), value: 1 }
