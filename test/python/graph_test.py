@@ -55,8 +55,12 @@ class GraphTest(unittest.TestCase):
         for case, call, _ in CALLS:
             concrete = traced(call, np.shape).get_concrete_function()
             shapes = dict(zip(call.expected, (output.shape for output in concrete.outputs)))
+            first = next(iter(shapes))
             with self.subTest(case=case.name, op=call.op):
-                self.assertEqual(shapes[next(iter(shapes))], case.shape)
+                if first in getattr(case, 'optional', ()):
+                    self.assertIsNone(shapes[first].rank)
+                else:
+                    self.assertEqual(shapes[first], case.shape)
                 if 'dgamma' in shapes:
                     self.assertEqual(shapes['dgamma'], call.inputs['gamma'].shape)
                 if 'moments' in shapes:

@@ -12,6 +12,8 @@ class Fixup:
     forward_op, backward_op, saved = 'TfjsFixup', 'TfjsFixupGrad', None
     # The kernels are compared with these; beside a kink a difference quotient is none.
     not_slopes = ('dx', 'dz', 'dscale', 'dbias', 'dshift')
+    # [0] where attributes, which a shape function does not see, say so.
+    optional = ('dx', 'dz')
 
     def __init__(self, name, shape, *used, relu=False):
         self.name = name
