@@ -26,12 +26,27 @@ export function standardize(tf, x, axes) {
   return x.sub(mean).mul(variance.add(1e-3).rsqrt());
 }
 
+/** name -> module, by name. */
+async function loadFolder(name) {
+  const folder = new URL(name, import.meta.url);
+  const modules = {};
+  for (const file of readdirSync(folder).sort()) {
+    modules[file.replace('.mjs', '')] = await import(new URL(file, folder));
+  }
+  return modules;
+}
+
 /** name -> entry, by name. */
 export async function loadNorms() {
-  const folder = new URL('norms/', import.meta.url);
-  const entries = {};
-  for (const file of readdirSync(folder).sort()) {
-    entries[file.replace('.mjs', '')] = (await import(new URL(file, folder))).default;
-  }
-  return entries;
+  const modules = await loadFolder('norms/');
+  return Object.fromEntries(
+    Object.entries(modules).map(([name, module]) => [name, module.default]),
+  );
 }
+
+/**
+ * What works on weights and is no norm of a tensor x, by name. A file of bench/cpu/weights exports `candidatesOf({ norm, tf })`,
+ * which gives { candidates: name -> function that runs once and frees what it made, dispose, and facts }, and
+ * `print({ ms: name -> ms, and those facts })`.
+ */
+export const loadWeightMethods = () => loadFolder('weights/');

@@ -8,7 +8,7 @@ import { Command } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { candidatesOf } from './candidates.mjs';
 import { CASES, groupsOf, QUICK_CASES } from './cases.mjs';
-import { loadNorms } from './entry.mjs';
+import { loadNorms, loadWeightMethods } from './entry.mjs';
 import {
   printAgainstBatch,
   printComposed,
@@ -40,13 +40,17 @@ if (device.device !== 'host') {
 }
 
 const every = await loadNorms();
-const asked = options.norms ?? Object.keys(every);
-const unknown = asked.filter((name) => !every[name]);
+const ofWeights = await loadWeightMethods();
+const all = [...Object.keys(every), ...Object.keys(ofWeights)];
+const asked = options.norms ?? all;
+const unknown = asked.filter((name) => !all.includes(name));
 if (unknown.length > 0) {
-  console.error(`bench: no norm ${unknown.join(', ')}; there are ${Object.keys(every).join(', ')}`);
+  console.error(`bench: no norm ${unknown.join(', ')}; there are ${all.join(', ')}`);
   process.exit(1);
 }
-const norms = Object.fromEntries(asked.map((name) => [name, every[name]]));
+const chosen = (from) =>
+  Object.fromEntries(Object.entries(from).filter(([name]) => asked.includes(name)));
+const norms = chosen(every);
 
 function benchCase({ shape, kind }) {
   const names = Object.keys(norms).filter((name) => norms[name].shapes.includes(kind));
@@ -56,6 +60,18 @@ function benchCase({ shape, kind }) {
     dispose();
     return { norm: name, shape, ms };
   });
+}
+
+/** What works on weights, by name: its figures, in ms what it timed. */
+function benchWeights() {
+  const entries = Object.entries(chosen(ofWeights)).map(([name, { candidatesOf: make, print }]) => {
+    const { candidates, dispose, ...facts } = make({ norm, tf });
+    const figures = { ...facts, ms: measure(candidates, options) };
+    dispose();
+    print(figures);
+    return [name, figures];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** PyTorch and our kernels through the C face, interleaved in a process of Python. */
@@ -88,17 +104,20 @@ const machine = {
 };
 console.log(`${machine.cpu}, ${machine.cores} cores; multiples of x.add(0)`);
 const rows = (options.quick ? QUICK_CASES : CASES).flatMap(benchCase);
-printRows(rows);
-printTargets(rows, norms, CASES[0].shape);
-printAgainstBatch(rows, norms);
-printLoops(rows, norms);
-printComposed(rows);
+if (rows.length > 0) {
+  printRows(rows);
+  printTargets(rows, norms, CASES[0].shape);
+  printAgainstBatch(rows, norms);
+  printLoops(rows, norms);
+  printComposed(rows);
+}
+const weights = benchWeights();
 
-const torch = options.torch ? torchRows(rows) : undefined;
+const torch = options.torch && rows.length > 0 ? torchRows(rows) : undefined;
 if (torch) printTorch(torch);
 
 if (options.json) {
   mkdirSync(path.dirname(path.resolve(options.json)), { recursive: true });
-  const report = { date: new Date().toISOString().slice(0, 10), machine, rows, torch };
+  const report = { date: new Date().toISOString().slice(0, 10), machine, rows, weights, torch };
   writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
 }
