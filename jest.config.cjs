@@ -3,7 +3,7 @@
 module.exports = {
   testEnvironment: '<rootDir>/test/support/environment.cjs',
   roots: ['<rootDir>/test'],
-  testMatch: ['**/{norms,golden,robustness,integration}/**/*.test.ts'],
+  testMatch: ['**/{norms,weights,golden,robustness,integration}/**/*.test.ts'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -29,8 +29,15 @@ export type { FixedPoint, SeluOptions } from './core/selu';
 export type { ExactNormalArgs } from './initializers/exactNormal';
 export type { FixupArgs } from './initializers/fixup';
 export type { HammingNormalArgs } from './initializers/hamming';
+export type { OrthogonalArgs } from './initializers/orthogonal';
+export type {
+  WeightNormGainArgs,
+  WeightNormRole,
+  WeightNormVariant,
+} from './initializers/weightNormGain';
 export type { CalibrationBatch, CalibrationData, CalibrationReport } from './models/calibrate';
 export type { LayerMoments, SelfNormalizingReport } from './models/checkSelfNormalizing';
+export type { DataDependentInitReport } from './models/dataDependentInit';
 export type {
   ReplaceNormalizationOptions,
   ReplaceNormalizationReport,
@@ -74,6 +81,8 @@ export type { InstanceNormOptions } from './norms/instanceNorm';
 export type { InstanceNormalizationArgs } from './norms/instanceNormalization';
 export type { LayerNormOptions } from './norms/layerNorm';
 export type { LayerNormalizationArgs } from './norms/layerNormalization';
+export type { MeanOnlyBatchNormOptions, MeanOnlyBatchNormResult } from './norms/meanOnlyBatchNorm';
+export type { MeanOnlyBatchNormalizationArgs } from './norms/meanOnlyBatchNormalization';
 export type {
   ErrorCompensation,
   OnlineControl,
@@ -100,3 +109,7 @@ export type { EquiNormalizationOptions } from './training/equiNormalization';
 export type { ScalingGroupsOptions } from './training/modelGroups';
 export type { ScaledAxis, ScalingGroup } from './training/scalingGroups';
 export type { RenormClippingSchedule } from './training/schedules';
+export type { WarmupOptions } from './training/warmup';
+export type { WrapperArguments } from './weights/kernelWrapper';
+export type { WeightNormalizationArgs } from './weights/weightNormalization';
+export type { WeightStandardizationArgs } from './weights/weightStandardizationLayer';

@@ -9,6 +9,7 @@ export { loadSteps as loadReport } from './core/report';
 export * as initializers from './initializers';
 export { calibrate } from './models/calibrate';
 export { checkSelfNormalizing } from './models/checkSelfNormalizing';
+export { dataDependentInit } from './models/dataDependentInit';
 export { replaceNormalization } from './models/replaceNormalization';
 export { useNativeOps } from './models/useNativeOps';
 export * as layers from './norms/layers';

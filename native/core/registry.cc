@@ -21,6 +21,7 @@ const std::vector<const OpDecl*>& AllOps() {
              GroupNormOps,
              HammingOps,
              LayerNormOps,
+             MeanOnlyBatchNormOps,
              OnlineNormOps,
              RmsNormOps,
              SeluOps,

@@ -19,6 +19,7 @@ const std::vector<OpDecl>& FixupOps();      // SkipInit and ReZero too
 const std::vector<OpDecl>& GroupNormOps();  // instance norm is groups = channels
 const std::vector<OpDecl>& HammingOps();
 const std::vector<OpDecl>& LayerNormOps();
+const std::vector<OpDecl>& MeanOnlyBatchNormOps();
 const std::vector<OpDecl>& OnlineNormOps();
 const std::vector<OpDecl>& RmsNormOps();
 const std::vector<OpDecl>& SeluOps();  // and alpha dropout

@@ -10,7 +10,7 @@
 
 namespace tfjs_norm {
 
-// Arrays [C]; null where there are none.
+// Arrays [C]; null where there are none. There may be a mean alone.
 struct Running {
   const float* mean = nullptr;
   const float* spread = nullptr;
@@ -28,7 +28,7 @@ class RunningChannel {
       : running_(running), channel_(channel) {
     if (!running_.wanted()) return;
     mean_ = running_.mean[channel];
-    spread_ = running_.spread[channel];
+    if (running_.new_spread) spread_ = running_.spread[channel];
   }
 
   NORM_HOST_DEVICE void Follow(double mean, double spread) {
@@ -39,7 +39,7 @@ class RunningChannel {
   NORM_HOST_DEVICE void Write() const {
     if (!running_.wanted()) return;
     running_.new_mean[channel_] = static_cast<float>(mean_);
-    running_.new_spread[channel_] = static_cast<float>(spread_);
+    if (running_.new_spread) running_.new_spread[channel_] = static_cast<float>(spread_);
   }
 
  private:

@@ -26,6 +26,7 @@ struct ForwardCoefficients {
   float* a;
   float* b;
   double epsilon;
+  bool mean_only;
   double variance_factor;
   Running moving;
   Renorm renorm;
@@ -33,7 +34,7 @@ struct ForwardCoefficients {
 
   NORM_DEVICE SetStatistics Of(double mean, double variance, int64_t channel,
                                int64_t channels) const {
-    const double stddev = sqrt(variance + epsilon);
+    const double stddev = mean_only ? 1.0 : sqrt(variance + epsilon);
     const Correction correction = renorm.Correct(channel, channels, mean, stddev, epsilon);
     return {mean, renorm.clipping ? stddev : variance * variance_factor, correction.r / stddev,
             correction.d};
@@ -161,6 +162,7 @@ Status Run(const SetNormForward& args, void* workspace, void* stream) {
   c.a = work.a;
   c.b = work.b;
   c.epsilon = args.epsilon;
+  c.mean_only = args.mean_only;
   c.variance_factor = args.unbiased ? values / (values > 1 ? values - 1 : 1) : 1;
   c.moving = args.moving;
   c.renorm = args.renorm;

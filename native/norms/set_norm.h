@@ -9,6 +9,7 @@
 //              Q = rho * (G1 + D * G0), P_R = sum_R gamma * G0, Q_R = sum_R gamma * Q:
 //              dx = gamma*rho*dy - rho^2*Q_R/M * xc - rho*P_R/M - rho^2*Q_R/M * D
 //              dgamma[c] = sum_n Q,  dbeta[c] = sum_n G0
+//   mean_only: rho is the constant 1 (mean-only batch norm, arXiv 1602.07868), so Q_R falls away
 //   with a gate theta[c] (EvoNorm-S0): f = x * sigmoid(theta[c] * x) takes the place of x - mu_R in
 //              y, G1 = sum_s dy * f, G2 = sum_s dy * df/dtheta, Q = rho * G1:
 //              dx = gamma*rho*dy*df/dx - rho^2*Q_R/M * (xc + D),  dtheta[c] = sum_n gamma*rho*G2
@@ -35,6 +36,7 @@ struct SetNormForward {
   int64_t rows_per_set = 1;
   int64_t channels_per_set = 1;
   double epsilon = 0;
+  bool mean_only = false;
   const float* x = nullptr;
   const float* gamma = nullptr;
   const float* beta = nullptr;
@@ -58,6 +60,7 @@ struct SetNormBackward {
   int64_t rows_per_set = 1;
   int64_t channels_per_set = 1;
   double epsilon = 0;
+  bool mean_only = false;
   const float* dy = nullptr;
   const float* x = nullptr;
   const float* gamma = nullptr;

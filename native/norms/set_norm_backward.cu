@@ -39,6 +39,7 @@ struct BackwardCoefficients {
   Moments moments;
   const float* gamma;
   double epsilon;
+  bool mean_only;
   double values;  // M
   SetGradients* sets;
   double* g0;  // [R, C]: G0
@@ -92,12 +93,14 @@ __global__ void NORM_LAUNCH_BOUNDS(1024, 1)
         },
         [&](const SetSums& sum, int64_t set, int reference) {
           const double shift = sum.deviations.first / items;
-          const double rho = 1.0 / sqrt(sum.deviations.Variance(items) + args.epsilon);
+          const double rho =
+              args.mean_only ? 1.0 : 1.0 / sqrt(sum.deviations.Variance(items) + args.epsilon);
           SetGradients& out = args.sets[set];
           out.mean = MeanOf(args.moments, block.Pair(tiling, reference)) + shift;
           out.rho = rho;
           out.p = rho * sum.g0 / args.values;
-          out.q = rho * rho * (rho * (sum.g1 + (sum.mg0 - shift * sum.g0))) / args.values;
+          const double q = rho * (sum.g1 + (sum.mg0 - shift * sum.g0));
+          out.q = args.mean_only ? 0.0 : rho * rho * q / args.values;
         });
     for (int j = static_cast<int>(threadIdx.x); j < block.pairs;
          j += static_cast<int>(blockDim.x)) {
@@ -176,6 +179,7 @@ Status Run(const SetNormBackward& args, void* workspace, void* stream) {
   c.moments = args.moments;
   c.gamma = args.gamma;
   c.epsilon = args.epsilon;
+  c.mean_only = args.mean_only;
   c.values = static_cast<double>(view.positions) *
              static_cast<double>(args.rows_per_set * args.channels_per_set);
   c.sets = work.sets;

@@ -14,26 +14,27 @@ double At(const float* values, int64_t index, double otherwise) {
   return values ? static_cast<double>(values[index]) : otherwise;
 }
 
-// mu_R, var_R, sqrt(var_R + eps) and rho of one set.
+// mu_R, var_R, what x is divided by and rho of one set.
 struct Set {
   double mean;
   double variance;
   double stddev;
   double rho;
 
-  Set(double mean_of, double variance_of, double epsilon)
+  template <typename Args>
+  Set(double mean_of, double variance_of, const Args& args)
       : mean(mean_of),
         variance(variance_of),
-        stddev(std::sqrt(variance_of + epsilon)),
+        stddev(args.mean_only ? 1 : std::sqrt(variance_of + args.epsilon)),
         rho(1 / stddev) {}
 };
 
 // `mean` and `variance` give those of a pair of the unit. Pairs have equal counts, so means of
 // means.
-template <typename Mean, typename Variance>
-Set Merge(const Unit& set, double epsilon, Mean mean, Variance variance) {
+template <typename Args, typename Mean, typename Variance>
+Set Merge(const Unit& set, const Args& args, Mean mean, Variance variance) {
   if (set.pairs() == 1) {
-    return {mean(set.row, set.channel), variance(set.row, set.channel), epsilon};
+    return {mean(set.row, set.channel), variance(set.row, set.channel), args};
   }
   const double scale = 1.0 / static_cast<double>(set.pairs());
   // Relative to the first mean: a set of equal means has exactly that mean.
@@ -54,7 +55,7 @@ Set Merge(const Unit& set, double epsilon, Mean mean, Variance variance) {
       between += d * d;
     }
   }
-  return {merged, (inner + between) * scale, epsilon};
+  return {merged, (inner + between) * scale, args};
 }
 
 // Calls f(set) for every set of the unit, each as a Unit of its own.
@@ -91,7 +92,7 @@ void SetForward(const SetNormForward& args, const Unit& unit, ForwardStep& step)
   const bool one_value = OneValuePerSet(args);
   ForEachSet(args, unit, [&](const Unit& set) {
     const Set of = Merge(
-        set, args.epsilon, [&](int64_t r, int64_t c) { return step.mean[unit.at(r, c)]; },
+        set, args, [&](int64_t r, int64_t c) { return step.mean[unit.at(r, c)]; },
         [&](int64_t r, int64_t c) { return step.variance[unit.at(r, c)]; });
     const Correction correction =
         args.renorm.Correct(set.channel, args.view.channels, of.mean, of.stddev, args.epsilon);
@@ -120,7 +121,7 @@ void SetBackward(const SetNormBackward& args, const Unit& unit, BackwardStep& st
   // Of the set norm: gamma r with renorm.
   const auto gamma = [&](int64_t c) { return At(args.gamma, c, 1) * At(args.corrections, c, 1); };
   ForEachSet(args, unit, [&](const Unit& set) {
-    const Set of = Merge(set, args.epsilon, mean, variance);
+    const Set of = Merge(set, args, mean, variance);
     const double scale = 1.0 / static_cast<double>(args.view.positions * set.pairs());
     double sum_p = 0;
     double sum_q = 0;
@@ -142,7 +143,7 @@ void SetBackward(const SetNormBackward& args, const Unit& unit, BackwardStep& st
         step.dbeta[c - unit.channel] += g0;
       }
     }
-    const double slope = one_value ? 0 : -of.rho * of.rho * sum_q * scale;
+    const double slope = one_value || args.mean_only ? 0 : -of.rho * of.rho * sum_q * scale;
     const double shift = one_value ? 0 : -of.rho * sum_p * scale;
     for (int64_t r = set.row; r < set.row + set.rows; ++r) {
       for (int64_t c = set.channel; c < set.channel + set.channels; ++c) {
@@ -168,7 +169,7 @@ void UpdateRunning(const SetNormForward& args) {
       set.channels = 1;
       for (; set.row < args.view.rows; set.row += set.rows) {
         const Set of = Merge(
-            set, args.epsilon,
+            set, args,
             [&](int64_t r, int64_t) {
               const int64_t pair = r * channels + c;
               return static_cast<double>(args.moments.hi[pair]) + args.moments.lo[pair];

@@ -231,6 +231,8 @@ inline std::vector<OpCase> EveryOp() {
        1,
        true},
       {"TfjsSeluAlphaDropoutGrad", {x, x}, {{"offset", 0.25}}, {x}},
+      {"TfjsMeanOnlyBatchNorm", {x, c, c}, {}, {x, c, {3, 1, 6}}},
+      {"TfjsMeanOnlyBatchNormGrad", {x, x, {3, 1, 6}}, {}, {x, c}},
       {"TfjsWeightNorm", {x, {3, 6}, c, c}, {}, {x, {3, 6}, {3, 12}}},
       {"TfjsWeightNormGrad", {x, {3, 6}, x, {3, 6}, c, c, {3, 12}}, {}, {x, {3, 6}, c, c}},
   };

@@ -53,7 +53,10 @@ std::vector<SetCase> AwkwardSets(bool quick) {
       // Batch norm: channels last joins the samples into one row.
       add(last ? MakeView(1, n * s, channels, true) : MakeView(n, s, channels, false), last ? 1 : n,
           1, data, true);
-      SetCase renorm = cases.back();
+      SetCase mean_only = cases.back();
+      mean_only.mean_only = true;
+      cases.push_back(mean_only);
+      SetCase renorm = *(cases.end() - 2);
       for (const bool clipped : {true, false}) {
         renorm.renorm = true;
         renorm.clipped = clipped;
@@ -104,6 +107,7 @@ SetCase RandomSet(Random& random) {
   c.unbiased = random.Bool();
   c.renorm = channels_per_set == 1 && rows_per_set == c.view.rows && random.Bool();
   c.clipped = random.Bool();
+  c.mean_only = !c.renorm && random.Int(0, 3) == 0;
   c.shift = random.OneOf({0, 0, 0, 1, 2});
   return c;
 }

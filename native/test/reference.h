@@ -129,7 +129,7 @@ inline SetForward Run(const SetNormForward& args) {
   const float* clipping = args.renorm.clipping;
   if (clipping) out.corrections.assign(2 * channels, 0);
   ForEachSet(args, [&](const Statistic& set, int64_t first_row, int64_t first_channel) {
-    const double stddev = std::sqrt(set.variance + args.epsilon);
+    const double stddev = args.mean_only ? 1 : std::sqrt(set.variance + args.epsilon);
     double r = 1;
     double d = 0;
     if (clipping && set.count > 0) {
@@ -166,7 +166,7 @@ inline Backward Run(const SetNormBackward& args) {
   const auto r = [&](int64_t c) { return At(args.corrections, c, 1); };
   const auto d = [&](int64_t c) { return At(args.corrections, args.view.channels + c, 0); };
   ForEachSet(args, [&](const Statistic& set, int64_t first_row, int64_t first_channel) {
-    const double rho = 1 / std::sqrt(set.variance + args.epsilon);
+    const double rho = args.mean_only ? 1 : 1 / std::sqrt(set.variance + args.epsilon);
     double sum_g = 0;
     double sum_gx = 0;
     const auto gh = [&](int64_t i, int64_t c) { return At(args.gamma, c, 1) * r(c) * args.dy[i]; };
@@ -179,7 +179,8 @@ inline Backward Run(const SetNormBackward& args) {
     });
     ForEachOfSet(args, first_row, first_channel, [&](int64_t i, int64_t, int64_t c) {
       const double xhat = rho * (args.x[i] - set.mean);
-      out.dx[i] = rho * (gh(i, c) - sum_g / set.count - xhat * sum_gx / set.count);
+      const double along = args.mean_only ? 0 : xhat * sum_gx / set.count;
+      out.dx[i] = rho * (gh(i, c) - sum_g / set.count - along);
     });
   });
   return out;

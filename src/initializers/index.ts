@@ -9,3 +9,5 @@ export {
 } from './exactNormal';
 export { FixupInitializer, fixup } from './fixup';
 export { HammingNormal, hamming } from './hamming';
+export { NativeOrthogonal, orthogonal } from './orthogonal';
+export { WeightNormGain, weightNormGain } from './weightNormGain';

@@ -38,7 +38,7 @@ async function* batchesOf(data: CalibrationData): AsyncGenerator<{ batch: unknow
   for await (const batch of data) yield { batch, own: false };
 }
 
-function inputsOf(model: LayersModel, batch: unknown): Tensor | Tensor[] {
+export function inputsOf(model: LayersModel, batch: unknown): Tensor | Tensor[] {
   if (batch instanceof tf.Tensor) return batch;
   const inputs = Array.isArray(batch) ? batch[0] : (batch as { xs?: unknown } | null)?.xs;
   if (inputs && !Array.isArray(inputs) && !(inputs instanceof tf.Tensor)) {

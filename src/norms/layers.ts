@@ -1,4 +1,10 @@
 /** The members of `norm.layers`: the layer classes, and a function that makes each, as in `tf.layers`. */
+
+import { WeightNormalization, type WeightNormalizationArgs } from '../weights/weightNormalization';
+import {
+  WeightStandardization,
+  type WeightStandardizationArgs,
+} from '../weights/weightStandardizationLayer';
 import { AttentiveNormalization, type AttentiveNormalizationArgs } from './attentiveNormalization';
 import { BatchNormalization, type BatchNormalizationArgs } from './batchNormalization';
 import {
@@ -23,6 +29,10 @@ import { HammingConv2D, type HammingConv2DArgs } from './hammingConv2dLayer';
 import { HammingDense, type HammingDenseArgs } from './hammingDenseLayer';
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
 import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
+import {
+  MeanOnlyBatchNormalization,
+  type MeanOnlyBatchNormalizationArgs,
+} from './meanOnlyBatchNormalization';
 import { OnlineNormalization, type OnlineNormalizationArgs } from './onlineNormalization';
 import { RMSNormalization, type RMSNormalizationArgs } from './rmsNormalization';
 import {
@@ -44,12 +54,15 @@ export {
   HammingDense,
   InstanceNormalization,
   LayerNormalization,
+  MeanOnlyBatchNormalization,
   OnlineNormalization,
   RMSNormalization,
   Selu,
   SeluAlphaDropout,
   SwitchableNormalization,
   ThresholdedLinearUnit,
+  WeightNormalization,
+  WeightStandardization,
 };
 
 /** An {@link AlphaDropout} layer. */
@@ -116,6 +129,13 @@ export function layerNormalization(args?: LayerNormalizationArgs): LayerNormaliz
   return new LayerNormalization(args);
 }
 
+/** A {@link MeanOnlyBatchNormalization} layer. */
+export function meanOnlyBatchNormalization(
+  args?: MeanOnlyBatchNormalizationArgs,
+): MeanOnlyBatchNormalization {
+  return new MeanOnlyBatchNormalization(args);
+}
+
 /** An {@link OnlineNormalization} layer. */
 export function onlineNormalization(args?: OnlineNormalizationArgs): OnlineNormalization {
   return new OnlineNormalization(args);
@@ -146,4 +166,14 @@ export function switchableNormalization(
 /** A {@link ThresholdedLinearUnit} layer. */
 export function tlu(args?: ThresholdedLinearUnitArgs): ThresholdedLinearUnit {
   return new ThresholdedLinearUnit(args);
+}
+
+/** A {@link WeightNormalization} layer around another one. */
+export function weightNormalization(args: WeightNormalizationArgs): WeightNormalization {
+  return new WeightNormalization(args);
+}
+
+/** A {@link WeightStandardization} layer around another one. */
+export function weightStandardization(args: WeightStandardizationArgs): WeightStandardization {
+  return new WeightStandardization(args);
 }

@@ -16,6 +16,7 @@ export { hammingConv2d } from './hammingConv2d';
 export { hammingDense } from './hammingDense';
 export { instanceNorm } from './instanceNorm';
 export { layerNorm } from './layerNorm';
+export { meanOnlyBatchNorm } from './meanOnlyBatchNorm';
 export { onlineNorm } from './onlineNorm';
 export { rmsNorm } from './rmsNorm';
 export { selu } from './selu';

@@ -1,6 +1,8 @@
-/** The members of `norm.schedules`: arguments of a layer as functions of the training step. */
+/** The members of `norm.schedules`: arguments of layers and optimizers as functions of the training step. */
 import type { RenormClipping } from '../core/checks';
 import { opFail } from '../core/errors';
+
+export { learningRate, linearWarmup, quadraticWarmup, setLearningRate } from './warmup';
 
 /** Options of {@link renormClipping}. */
 export interface RenormClippingSchedule {

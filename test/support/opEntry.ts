@@ -42,6 +42,8 @@ export interface EveryOp {
   keepsMean?: boolean;
   /** Whether an element's result depends on no other element; an infinite one's is finite. */
   elementwise?: boolean;
+  /** Whether x is not scaled: y is as large as x, or larger. */
+  unscaled?: boolean;
   /** Options with which any number of channels will do. */
   anyChannels?: object;
   /** With which every element is alone in its statistic; [1, 6] unless given. */

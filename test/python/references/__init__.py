@@ -103,6 +103,21 @@ def running_statistics(layout, x, moving_mean, moving_variance, update_rate, unb
     return mean, variance
 
 
+def subtract_mean(layout, x, beta):
+    """y and the mean of each channel, of mean-only batch norm."""
+    view = np.asarray(x, np.float64).reshape(layout.view)
+    mean = view.mean(layout.axes, keepdims=True)
+    y = view - mean + beta.reshape(layout.parameters)
+    return y.reshape(x.shape), mean.reshape(layout.parameter_shape)
+
+
+def subtract_mean_grad(layout, dy):
+    """dx, dbeta."""
+    view = np.asarray(dy, np.float64).reshape(layout.view)
+    dx = view - view.mean(layout.axes, keepdims=True)
+    return dx.reshape(dy.shape), _to_parameter(layout, view)
+
+
 def inference(layout, x, gamma, beta, mean, variance, epsilon):
     view, to = np.asarray(x, np.float64).reshape(layout.view), layout.parameters
     y = gamma.reshape(to) * (view - mean.reshape(to)) / np.sqrt(variance.reshape(to) +
