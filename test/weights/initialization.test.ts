@@ -76,45 +76,6 @@ test.each([
   expect(run).toThrow(message);
 });
 
-/** Norms of the activations and of the gradient by the input, over the input's, of a deep ReLU network. */
-function ratios(make: (inputs: number, outputs: number) => Tensor): [number, number] {
-  return tf.tidy(() => {
-    const widths = Array.from({ length: 20 }, (_, i) => 150 + ((i * 37) % 101));
-    const network = (x: Tensor) => {
-      let [h, inputs] = [x, 500];
-      for (const width of widths) {
-        h = tf.relu(tf.matMul(h as never, make(inputs, width) as never));
-        inputs = width;
-      }
-      return h;
-    };
-    const x = tf.randomNormal([1, 500], 0, 1, 'float32', 7);
-    const dy = tf.randomNormal([1, widths.at(-1)!], 0, 1, 'float32', 8);
-    const { value, grad } = tf.valueAndGrad(network as never)(x, dy);
-    const norms = [value, x, grad, dy].map((t) => tf.norm(t).dataSync()[0]!) as number[];
-    return [norms[0]! / norms[1]!, norms[2]! / norms[3]!];
-  });
-}
-
-// The paper's figure 1, orthogonal directions and widths 200 +- 50, where seeds spread about 1.35 by 0.19 (forward).
-test('robust gains keep the norm of activations over 20 layers, gains of 1 do not', () => {
-  let seed = 0;
-  const kernels = (gain: (inputs: number, outputs: number) => number) => (i: number, o: number) => {
-    const v = norm.initializers.orthogonal({ seed: ++seed }).apply([i, o]);
-    return norm.ops.weightNorm(v, { g: tf.fill([o], gain(i, o)) });
-  };
-  const robust = norm.initializers.weightNormGain();
-  const backwards = norm.initializers.weightNormGain({ variant: 'backward' });
-  const [forward] = ratios(kernels((i, o) => robust.gain(i, o)));
-  expect(forward).toBeGreaterThan(0.78);
-  expect(forward).toBeLessThan(1.92);
-  const [, backward] = ratios(kernels((i, o) => backwards.gain(i, o)));
-  expect(backward).toBeGreaterThan(0.6);
-  expect(backward).toBeLessThan(1.7);
-  const [vanished] = ratios(kernels(() => 1));
-  expect(vanished).toBeLessThan(0.01);
-});
-
 test.each(['sgd', 'adam'])(
   'learningRate gives %s its rate before every batch',
   async (optimizer) => {
