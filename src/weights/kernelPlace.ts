@@ -63,15 +63,10 @@ export function findKernel(fail: Fail, layer: layers.Layer): KernelPlace {
     return fail('layer', 'must have one cell with a recurrent kernel', className);
   }
   const fields = layer as unknown as Fields;
+  // Of the two kernels of a separable convolution the one that the outputs are sums of.
+  if (isVariable(fields.pointwiseKernel)) return new KernelPlace(fields, 'pointwiseKernel', -1);
   if (isVariable(fields.depthwiseKernel)) {
-    if (!isVariable(fields.pointwiseKernel)) {
-      return new KernelPlace(fields, 'depthwiseKernel', [-2, -1]);
-    }
-    return fail(
-      'layer',
-      'must have one kernel; wrap a depthwise and a 1x1 convolution in place of a separable one',
-      className,
-    );
+    return new KernelPlace(fields, 'depthwiseKernel', [-2, -1]);
   }
   if (isVariable(fields.kernel)) {
     const transposed = classNames(layer).some((name) => /^Conv[23]DTranspose$/.test(name));

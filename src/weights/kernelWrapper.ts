@@ -6,13 +6,18 @@ import { checkAxes, type Kwargs, type LayerVariable } from '../core/layer';
 import { checkArguments, type LayerArguments } from '../core/layerArguments';
 import { keptAxes } from '../core/weights';
 import { tf } from '../tensorflow';
-import { findKernel, type KernelPlace } from './kernelPlace';
+import { findKernel, isRecurrent, type KernelPlace } from './kernelPlace';
 
 type Layer = layers.Layer;
+type Inputs = Parameters<Layer['apply']>[0];
+type Outputs = ReturnType<Layer['apply']>;
 
 /** Arguments of a layer that wraps another one. */
 export interface WrapperArguments extends LayerArguments {
-  /** The layer whose kernel is normalized: dense, convolutions of any kind but separable ones, or recurrent. */
+  /**
+   * The layer whose kernel is normalized: dense, a convolution (of a separable one the pointwise kernel), or recurrent
+   * (its recurrent kernel).
+   */
   layer: Layer;
   /**
    * The axis of the kernel whose entries are normalized one by one, or several adjacent axes; null for the whole kernel
@@ -48,6 +53,7 @@ export abstract class KernelWrapper extends tf.layers.Layer {
     this.layer = layer as Layer;
     this.axis = axis === undefined || axis === null ? axis : checkAxes(fail, axis);
     this.supportsMasking = this.layer.supportsMasking;
+    if (isRecurrent(this.layer)) this.inputSpec = this.layer.inputSpec;
   }
 
   protected get fail(): Fail {
@@ -84,8 +90,16 @@ export abstract class KernelWrapper extends tf.layers.Layer {
     }
     this.facts = { place, shape, gains, axis };
     this.buildGains(this.facts);
-    this.inputSpec = layer.inputSpec;
+    // That of a recurrent layer is there already, with the states beside it where a model gives them.
+    if (!isRecurrent(layer)) this.inputSpec = layer.inputSpec;
     this.built = true;
+  }
+
+  /** As a recurrent layer, where it wraps one: which takes `initialState` for an input or an argument. */
+  override apply(inputs: Inputs, kwargs?: Kwargs): Outputs {
+    const recurrent = isRecurrent(this.layer);
+    const apply = recurrent ? tf.RNN.prototype.apply : tf.layers.Layer.prototype.apply;
+    return apply.call(this as never, inputs, kwargs as never);
   }
 
   protected get kernel(): KernelFacts {

@@ -55,8 +55,8 @@ const OWN = [
 ];
 
 /**
- * Weight normalization of the layer that it wraps: dense, convolutions of any kind but separable ones, recurrent layers
- * (their recurrent kernel).
+ * Weight normalization of the layer that it wraps: dense, convolutions of any kind (of separable ones the pointwise
+ * kernel), recurrent layers (their recurrent kernel).
  *
  *     kernel = g * v / ||v||    a norm and a gain for each output
  *

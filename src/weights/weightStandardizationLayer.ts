@@ -37,8 +37,8 @@ export interface WeightStandardizationArgs extends WrapperArguments {
 }
 
 /**
- * Weight standardization of the layer that it wraps: dense, convolutions of any kind but separable ones, recurrent layers
- * (their recurrent kernel). To be used with a normalizer of the activations that does not need a batch, as group
+ * Weight standardization of the layer that it wraps: dense, convolutions of any kind (of separable ones the pointwise
+ * kernel), recurrent layers (their recurrent kernel). To be used with a normalizer of the activations that does not need a batch, as group
  * normalization; with `mode: 'scaled'` in networks without any.
  *
  *     kernel = gain * (v - mean(v)) / divisor    for each output; the divisors are those of the op

@@ -52,7 +52,10 @@ describe.each(everyLayer)('weightNormalization of $name', (wrapped) => {
     await expectNoLeak(async () => {
       const inner = wrap(make(), { dataInit: !recurrent, inputShape: shape.slice(1) });
       const model = tf.sequential({
-        layers: [inner, ...(shape.length > 2 && !recurrent ? [tf.layers.flatten()] : [])],
+        layers: [
+          inner,
+          ...(shape.length > 3 || (shape.length > 2 && !recurrent) ? [tf.layers.flatten()] : []),
+        ],
       });
       model.add(tf.layers.dense({ units: 1 }));
       model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
@@ -235,10 +238,16 @@ describe('weightNormalization', () => {
       /layer must have a kernel\. Received: layer='Flatten'/,
     ],
     [
-      'separable',
-      () => build(tf.layers.separableConv2d({ filters: 2, kernelSize: 3 })),
-      /1x1 convolution in place of a separable/,
+      'stacked cells',
+      () =>
+        build(
+          tf.layers.rnn({ cell: [0, 1].map(() => tf.layers.gruCell({ units: 2 })) } as never),
+          {},
+          [null, 3, 2],
+        ),
+      /one cell with a recurrent kernel/,
     ],
+    ['itself', () => build(wrap(dense()), {}, [null, 4]), /wrap the layer inside of it/],
     [
       'time distributed',
       () => build(tf.layers.timeDistributed({ layer: dense() })),

@@ -76,13 +76,34 @@ export const everyLayer: Wrapped[] = [
     axis: [-2, -1],
     gains: [3, 2],
   },
-  ...(['simpleRNN', 'gru', 'lstm'] as const).map((name, i) => ({
+  {
+    name: 'separableConv2d',
+    // tfjs does not save a depthMultiplier.
+    make: (args) => tf.layers.separableConv2d({ filters, kernelSize, ...args }),
+    shape: [2, 5, 5, 3],
+    kernel: 'pointwise_kernel',
+    axis: -1,
+    gains: [4],
+  },
+  {
+    name: 'convLstm2d',
+    make: (args) => tf.layers.convLstm2d({ filters: 2, kernelSize, padding: 'same', ...args }),
+    shape: [2, 3, 4, 4, 1],
+    kernel: 'recurrent_kernel',
+    axis: -1,
+    gains: [8],
+    recurrent: true,
+  },
+  ...(['simpleRNN', 'gru', 'lstm', 'lstmCell'] as const).map((name, i) => ({
     name,
-    make: (args?: object) => tf.layers[name]({ units: 3, ...args }),
+    make: (args?: object) =>
+      name === 'lstmCell'
+        ? tf.layers.rnn({ cell: tf.layers.lstmCell({ units: 3 }), ...args } as never)
+        : tf.layers[name]({ units: 3, ...args }),
     shape: [3, 4, 2],
     kernel: 'recurrent_kernel',
     axis: -1,
-    gains: [[3, 9, 12][i]!],
+    gains: [[3, 9, 12, 12][i]!],
     recurrent: true,
   })),
 ];
