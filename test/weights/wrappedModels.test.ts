@@ -46,7 +46,7 @@ test.each(WRAPPERS)(
         shuffle: false,
         verbose: 0,
       });
-    expect(history.loss!.at(-1)).toBeLessThan(0.7 * (history.loss![0] as number));
+      expect(history.loss!.at(-1)).toBeLessThan(0.7 * (history.loss![0] as number));
       const want = predict(model, x);
       const weights = model.getWeights().map((w) => [...w.dataSync()]);
       await saveAndLoad(model, async (loaded) => {
