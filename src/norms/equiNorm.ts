@@ -25,14 +25,26 @@ function factorsOf(numbers: Tensor, factors: Tensor): Tensor {
   return tf.where(known, signed, tf.onesLike(numbers));
 }
 
-function scaled(x: Tensor, rows: Tensor, columns: Tensor, factors: Tensor, power: number): Tensor {
-  const whole = (numbers: Tensor, shape: number[]) =>
-    tf.reshape(tf.pow(factorsOf(numbers, factors), power), shape);
-  const [outer, r, c] = viewOf(x);
-  return tf.mul(
-    tf.reshape(x, [outer, r, c]),
-    tf.mul(whole(rows, [1, r, 1]), whole(columns, [1, 1, c])),
-  );
+interface Scaled {
+  weights: Tensor[];
+  rows: Tensor[];
+  columns: Tensor[];
+}
+
+/** The weights as [outer, rows, columns], times a power of their factors, which are looked up for all of them at once. */
+function scaled({ weights, rows, columns }: Scaled, factors: Tensor, power: number): Tensor[] {
+  const numbers = weights.flatMap((_, i) => [rows[i]!, columns[i]!]);
+  const all = tf.pow(factorsOf(tf.concat(numbers), factors), power);
+  let at = 0;
+  const next = (shape: number[]) => {
+    const size = sizeOf(shape);
+    at += size;
+    return tf.reshape(tf.slice(all, [at - size], [size]), shape);
+  };
+  return weights.map((weight) => {
+    const [outer, r, c] = viewOf(weight);
+    return tf.mul(tf.reshape(weight, [outer, r, c]), tf.mul(next([1, r, 1]), next([1, 1, c])));
+  });
 }
 
 registerListOp({
@@ -45,9 +57,9 @@ registerListOp({
     const [factors, order, starts, shares, exponents] = (
       ['factors', 'order', 'starts', 'shares', 'exponents'] as const
     ).map((name) => given[name]![0]!) as [Tensor, Tensor, Tensor, Tensor, Tensor];
-    const sums = given.weights!.flatMap((weight, i) => {
-      const all = scaled(weight, given.rows![i]!, given.columns![i]!, factors, 1);
-      const powers = tf.pow(tf.abs(all), p as number);
+    const weights = { weights: given.weights!, rows: given.rows!, columns: given.columns! };
+    const sums = scaled(weights, factors, 1).flatMap((all) => {
+      const powers = p === 2 ? tf.square(all) : tf.pow(tf.abs(all), p as number);
       return [tf.sum(powers, [0, 2]), tf.sum(powers, [0, 1])];
     });
     const total = sizeOf(order.shape);
@@ -85,13 +97,9 @@ registerListOp({
   lists: ['x', 'rows', 'columns', 'y'],
   attributes: { power: 'int' },
   composed({ x, rows, columns, factors }, { power }) {
-    const y = x!.map((weight, i) =>
-      tf.reshape(
-        scaled(weight, rows![i]!, columns![i]!, factors![0]!, power as number),
-        weight.shape,
-      ),
-    );
-    return { y };
+    const weights = { weights: x!, rows: rows!, columns: columns! };
+    const y = scaled(weights, factors![0]!, power as number);
+    return { y: y.map((one, i) => tf.reshape(one, x![i]!.shape)) };
   },
 });
 
