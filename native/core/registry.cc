@@ -25,6 +25,7 @@ const std::vector<const OpDecl*>& AllOps() {
              OnlineNormOps,
              RmsNormOps,
              SeluOps,
+             StochasticNormOps,
              SwitchableNormOps,
              WeightNormOps,
          }) {

@@ -16,6 +16,7 @@
 #include "norms/row_norm.h"
 #include "norms/selu.h"
 #include "norms/set_norm.h"
+#include "norms/stochastic_norm.h"
 #include "norms/switchable_norm.h"
 #include "norms/weight_norm.h"
 

@@ -23,6 +23,7 @@ const std::vector<OpDecl>& MeanOnlyBatchNormOps();
 const std::vector<OpDecl>& OnlineNormOps();
 const std::vector<OpDecl>& RmsNormOps();
 const std::vector<OpDecl>& SeluOps();  // and alpha dropout
+const std::vector<OpDecl>& StochasticNormOps();
 const std::vector<OpDecl>& SwitchableNormOps();
 const std::vector<OpDecl>& WeightNormOps();  // weight standardization too
 

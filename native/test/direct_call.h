@@ -155,8 +155,14 @@ struct OpCase {
     for (const Dims& shape : inputs) {
       const unsigned index = static_cast<unsigned>(all.size());
       const int argument = arrangement.argument(static_cast<int>(index));
-      const bool digits = std::string(decl.inputs[argument].name) == "seed";
-      all.push_back(digits ? Filled(shape, 3) : Random(shape, index + 1));
+      const std::string name = decl.inputs[argument].name;
+      if (name == "seed") {
+        all.push_back(Filled(shape, 3));
+      } else if (name.find("rho_") == 0) {
+        all.push_back(Filled(shape, -2));  // logarithms of deviations
+      } else {
+        all.push_back(Random(shape, index + 1));
+      }
     }
     return all;
   }
@@ -233,6 +239,17 @@ inline std::vector<OpCase> EveryOp() {
       {"TfjsSeluAlphaDropoutGrad", {x, x}, {{"offset", 0.25}}, {x}},
       {"TfjsMeanOnlyBatchNorm", {x, c, c}, {}, {x, c, {3, 1, 6}}},
       {"TfjsMeanOnlyBatchNormGrad", {x, x, {3, 1, 6}}, {}, {x, c}},
+      {"TfjsStochasticAffine",
+       {x, c, c, {4, 6}, {4, 6}, none},
+       {{"per_sample", 1}, {"given", 1}},
+       {x}},
+      {"TfjsStochasticAffineGrad",
+       {x, x, c, {4, 6}, {4, 6}, none},
+       {{"per_sample", 1}, {"given", 1}},
+       {x, c, c, {4, 6}, {4, 6}},
+       4},
+      {"TfjsBayesianAffine", {x, c, c, c, c, none, none, {8}}, {}, {x}},
+      {"TfjsBayesianAffineGrad", {x, x, c, c, c, none, none, {8}}, {}, {x, c, c, c, c}},
       {"TfjsWeightNorm", {x, {3, 6}, c, c}, {}, {x, {3, 6}, {3, 12}}},
       {"TfjsWeightNormGrad", {x, {3, 6}, x, {3, 6}, c, c, {3, 12}}, {}, {x, {3, 6}, c, c}},
   };

@@ -19,6 +19,7 @@
 #include "test/kernel_row_cases.h"
 #include "test/kernel_selu_cases.h"
 #include "test/kernel_set_cases.h"
+#include "test/kernel_stochastic_cases.h"
 #include "test/kernel_switchable_cases.h"
 #include "test/kernel_weight_cases.h"
 
@@ -205,6 +206,9 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckHamming(results, device, c, random);
   }
   for (const FixupCase& c : AwkwardFixup(options.quick)) CheckFixup(results, device, c, random);
+  for (const StochasticCase& c : AwkwardStochastic(options.quick)) {
+    CheckStochastic(results, device, c, random);
+  }
   for (const FilterResponseCase& c : AwkwardFilterResponses(options.quick)) {
     CheckFilterResponseNorm(results, device, c, random);
   }
@@ -225,6 +229,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckEquiNorm(results, device, RandomEqui(random), random);
     CheckSelu(results, device, RandomSelu(random), random);
     CheckHamming(results, device, RandomHamming(random), random);
+    CheckStochastic(results, device, RandomStochastic(random), random);
     CheckFilterResponseNorm(results, device, RandomFilterResponse(random), random);
   }
 }

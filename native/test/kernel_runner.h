@@ -24,6 +24,7 @@
 #include "norms/global_response_norm.h"
 #include "norms/online_norm.h"
 #include "norms/selu.h"
+#include "norms/stochastic_norm.h"
 #include "norms/switchable_norm.h"
 #include "norms/weight_norm.h"
 #include "test/check.h"

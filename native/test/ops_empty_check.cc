@@ -8,6 +8,7 @@ namespace {
 void CheckEmpty() {
   for (const int32_t device : kDevices) {
     const Values mean = Random({6}, 1), variance = Random({6}, 2), gamma = Random({6}, 3);
+    const Values none = Filled({0}, 0);
     for (const Dims& shape : {Dims{0, 5, 6}, Dims{4, 0, 6}, Dims{0, 0, 6}}) {
       const Values x = Filled(shape, 0);
       const auto batch = Run("TfjsBatchNorm", device, {x, gamma, gamma, mean, variance}, {});
@@ -42,6 +43,12 @@ void CheckEmpty() {
       EXPECT(checks, AllZero(control[1]) && AllZero(control[2]));
       EXPECT(checks, LargestDifference(control[3], mean) == 0);
       EXPECT(checks, LargestDifference(control[4], variance) == 0);
+      const auto stochastic = Run("TfjsBayesianAffineGrad", device,
+                                  {x, x, gamma, gamma, gamma, none, none, Filled({8}, 3)}, {});
+      EXPECT(checks, stochastic[0].shape == shape);
+      for (size_t i = 1; i < stochastic.size(); ++i) {
+        EXPECT(checks, stochastic[i].shape == gamma.shape && AllZero(stochastic[i]));
+      }
       const auto layer = Run("TfjsLayerNorm", device, {x, gamma, gamma}, {});
       EXPECT(checks, layer[0].shape == shape && AllZero(layer[1]));
       const auto rms = Run("TfjsRmsNormGrad", device,
@@ -49,7 +56,6 @@ void CheckEmpty() {
       EXPECT(checks, rms[0].shape == shape && AllZero(rms[1]) && AllZero(rms[2]));
       EXPECT(checks, rms[2].shape == gamma.shape);
     }
-    const Values none = Filled({0}, 0);
     for (const Dims& shape : {Dims{0}, Dims{4, 0, 6}}) {
       const Values x = Filled(shape, 0), seed = Filled({8}, 3);
       for (const auto& y :

@@ -101,6 +101,21 @@ void CheckWords() {
                "TfjsHammingEpilogue: taps must have shape [1] or [3], got [2]");
   EXPECT_FAILS(checks, Infer("TfjsHammingEpilogue", {x, {3}, c}, {}), Code::kInvalidArgument,
                "TfjsHammingEpilogue: r must have shape [0], got [30]");
+  EXPECT_FAILS(checks,
+               Infer("TfjsStochasticAffine", {x, c, c, {0}, {0}, {8}}, {{"effective_n", 4.5}}),
+               Code::kInvalidArgument,
+               "TfjsStochasticAffine: effective_n below 16 must be an integer, got 4.5");
+  EXPECT_FAILS(checks, Infer("TfjsStochasticAffine", {x, c, c, c, c, {0}}, {}),
+               Code::kInvalidArgument, "TfjsStochasticAffine: u must have shape [0], got [30]");
+  EXPECT_FAILS(checks,
+               Infer("TfjsBayesianAffine", {x, c, c, c, c, {2, 30}, {30}, {0}},
+                     {{"given", 1}, {"per_sample", 1}}),
+               Code::kInvalidArgument,
+               "TfjsBayesianAffine: bias_noise must have shape [2,30], got [30]");
+  EXPECT_FAILS(checks,
+               Infer("TfjsBayesianAffine", {{2, 3, 4, 5}, {4}, {4}, {4}, {4}, {0}, {0}, {8}},
+                     {{"axis", 2}, {"per_sample", 1}}),
+               Code::kInvalidArgument, "axis must be 1 or the last one");
   const char* response = "TfjsFilterResponseNorm";
   EXPECT_FAILS(checks, Infer(response, {x, c, c, {0}, {0}}, {{"epsilon", 0}}),
                Code::kInvalidArgument,
@@ -214,6 +229,9 @@ void CheckAttributes() {
       {"use_shift", {2}},
       {"learn_epsilon", {2}},
       {"output", {-1, 4, 0.5, kNaN}},
+      {"per_sample", {2, -1, 0.5, kNaN}},
+      {"given", {2, -1, 0.5, kNaN}},
+      {"effective_n", {3, 4.5, -1, kNaN, kInfinity, 1e39}},
       {"alpha", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
   };
   for (const OpCase& c : EveryOp()) {
