@@ -12,6 +12,7 @@ EMPTY = np.zeros([0], np.float32)
 class Stochastic:
     saved = None
     seed, stream = 0x1234567890ABCDEF, 7
+    names = ()
     noise_names = ()
 
     def __init__(self, name, shape, axis=-1, per_sample=False, given=False, **attributes):
@@ -25,15 +26,20 @@ class Stochastic:
         self.pairs = (shape[0], self.channels) if per_sample else (self.channels,)
         self.x = random.normal(size=shape).astype(np.float32)
         self.dy = random.normal(size=shape).astype(np.float32)
-        self.parameters = self.make_parameters(random)
-        self.noise = [
-            (random.normal(size=self.pairs) * 0.2 + mean).astype(np.float32) for mean in (0, self.noise_mean)
-        ]
+        # Each under its own name.
+        for name, value in zip(self.names, self.make_parameters(random)):
+            setattr(self, name, value)
+        for name, mean in zip(self.noise_names, (0, self.noise_mean)):
+            setattr(self, name, (random.normal(size=self.pairs) * 0.2 + mean).astype(np.float32))
+
+    @property
+    def parameters(self):
+        return {name: getattr(self, name) for name in self.names}
 
     def random(self):
         """The two numbers of each pair, in float64."""
         if self.given:
-            return [noise.astype(np.float64) for noise in self.noise]
+            return [getattr(self, name).astype(np.float64) for name in self.noise_names]
         count = int(np.prod(self.pairs))
         return [values.reshape(self.pairs) for values in self.drawn(count)]
 
@@ -53,7 +59,7 @@ class Stochastic:
         return terms.sum(tuple(i for i in range(terms.ndim) if i not in kept))
 
     def noise_inputs(self):
-        given = self.noise if self.given else (EMPTY, EMPTY)
+        given = [getattr(self, name) if self.given else EMPTY for name in self.noise_names]
         seed = EMPTY if self.given else philox.digits(self.seed, self.stream)
         return {**dict(zip(self.noise_names, given)), 'seed': seed}
 
@@ -67,13 +73,14 @@ class Stochastic:
 class StochasticAffine(Stochastic):
     op = forward_op = 'TfjsStochasticAffine'
     backward_op = 'TfjsStochasticAffineGrad'
+    names = ('gamma', 'beta')
     noise_names = ('u', 'v')
     noise_mean = 1
 
     def make_parameters(self, random):
         gamma = random.uniform(0.5, 1.5, self.channels).astype(np.float32)
         beta = random.normal(size=self.channels).astype(np.float32)
-        return {'gamma': gamma if self.full['scale'] else EMPTY, 'beta': beta if self.full['center'] else EMPTY}
+        return gamma if self.full['scale'] else EMPTY, beta if self.full['center'] else EMPTY
 
     def drawn(self, count):
         return stochastic.batch_noise(count, self.full['effective_n'], self.seed, self.stream)
@@ -105,17 +112,13 @@ class StochasticAffine(Stochastic):
 class BayesianAffine(Stochastic):
     op = forward_op = 'TfjsBayesianAffine'
     backward_op = 'TfjsBayesianAffineGrad'
+    names = ('log_scale', 'rho_scale', 'bias', 'rho_bias')
     noise_names = ('scale_noise', 'bias_noise')
     noise_mean = 0
 
     def make_parameters(self, random):
         normal = lambda mean, deviation: (random.normal(size=self.channels) * deviation + mean).astype(np.float32)
-        return {
-            'log_scale': normal(0, 0.3),
-            'rho_scale': normal(-1, 0.5),
-            'bias': normal(0, 1),
-            'rho_bias': normal(-2, 0.5)
-        }
+        return normal(0, 0.3), normal(-1, 0.5), normal(0, 1), normal(-2, 0.5)
 
     def drawn(self, count):
         return stochastic.normal_pairs(count, self.seed, self.stream)
