@@ -13,6 +13,9 @@ import { tf } from './tensorflow';
 export { norm, tf };
 export default norm;
 
+export type { ClipArgs } from './constraints/clip';
+export type { ProjectNormArgs } from './constraints/projectNorm';
+export type { Prior, PriorOptions } from './core/bayesianKL';
 export type { RenormClipping } from './core/checks';
 export type { DeviceInfo } from './core/device';
 export type { NoiseShape, RandomOptions } from './core/dropout';
@@ -38,6 +41,7 @@ export type {
 export type { CalibrationBatch, CalibrationData, CalibrationReport } from './models/calibrate';
 export type { LayerMoments, SelfNormalizingReport } from './models/checkSelfNormalizing';
 export type { DataDependentInitReport } from './models/dataDependentInit';
+export type { EnsemblePrediction, PredictEnsembleOptions } from './models/predictEnsemble';
 export type {
   ReplaceNormalizationOptions,
   ReplaceNormalizationReport,
@@ -60,6 +64,8 @@ export type { BatchNormOptions, BatchNormResult } from './norms/batchNorm';
 export type { BatchNormalizationArgs } from './norms/batchNormalization';
 export type { BatchNormInferenceOptions } from './norms/batchNormInference';
 export type { BatchRenormOptions, BatchRenormResult } from './norms/batchRenorm';
+export type { BayesianAffineOptions } from './norms/bayesianAffine';
+export type { BayesianNormalizationArgs } from './norms/bayesianNormalization';
 export type { AlphaDropoutArgs, SeluArgs } from './norms/dropoutLayers';
 export type { DynamicTanhOptions } from './norms/dynamicTanh';
 export type { DynamicTanhArgs } from './norms/dynamicTanhLayer';
@@ -92,6 +98,8 @@ export type {
 export type { OnlineNormalizationArgs } from './norms/onlineNormalization';
 export type { RmsNormOptions } from './norms/rmsNorm';
 export type { RMSNormalizationArgs } from './norms/rmsNormalization';
+export type { NoiseGranularity, StochasticAffineOptions } from './norms/stochasticNorm';
+export type { StochasticNormalizationArgs } from './norms/stochasticNormalization';
 export type { SwitchableNormOptions, SwitchableNormResult } from './norms/switchableNorm';
 export type {
   StatisticWeights,

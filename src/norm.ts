@@ -2,6 +2,7 @@
 import { checkAskedDevice } from './core/device';
 import { loadNative, type NativeCounters } from './native';
 
+export * as constraints from './constraints';
 export { device } from './core/device';
 export { NormError } from './core/errors';
 /** What happened while the package loaded, step by step: what was found, what failed and how to fix it. */
@@ -10,12 +11,15 @@ export * as initializers from './initializers';
 export { calibrate } from './models/calibrate';
 export { checkSelfNormalizing } from './models/checkSelfNormalizing';
 export { dataDependentInit } from './models/dataDependentInit';
+export { predictEnsemble } from './models/predictEnsemble';
 export { replaceNormalization } from './models/replaceNormalization';
 export { useNativeOps } from './models/useNativeOps';
 export * as layers from './norms/layers';
 export * as ops from './norms/ops';
 export { seluParameters } from './norms/seluParameters';
+export { applyConstraints } from './training/applyConstraints';
 export { EquiNormalization } from './training/equiNormalization';
+export * as losses from './training/losses';
 export { buildScalingGroups } from './training/modelGroups';
 export * as schedules from './training/schedules';
 

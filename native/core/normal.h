@@ -22,9 +22,7 @@ NORM_PHILOX double Times(double a, double b) { return a * b; }
 NORM_PHILOX double Plus(double a, double b) { return a + b; }
 #endif
 
-NORM_PHILOX double Uniform(uint32_t word) {
-  return static_cast<double>((word >> 8) + 1) * 0x1p-24;
-}
+NORM_PHILOX double Uniform(uint32_t word) { return static_cast<double>((word >> 8) + 1) * 0x1p-24; }
 
 // c + x * p
 NORM_PHILOX double Step(double c, double x, double p) { return Plus(c, Times(x, p)); }
@@ -47,10 +45,9 @@ NORM_PHILOX double Log(double x) {
   p = Step(3.999999999940941908e-01, z, p);
   p = Step(6.666666666666735130e-01, z, p);
   const double half_square = Times(Times(0.5, f), f);
-  const double low = Step(Times(exponent, 1.90821492927058770002e-10), s,
-                          Plus(half_square, Times(z, p)));
-  return Plus(Times(exponent, 6.93147180369123816490e-01),
-              Plus(f, Plus(low, -half_square)));
+  const double low =
+      Step(Times(exponent, 1.90821492927058770002e-10), s, Plus(half_square, Times(z, p)));
+  return Plus(Times(exponent, 6.93147180369123816490e-01), Plus(f, Plus(low, -half_square)));
 }
 
 struct Pair {
@@ -62,8 +59,8 @@ struct Pair {
 // and k_sin.c.
 NORM_PHILOX Pair CosSin(uint32_t t) {
   const uint32_t quarter = (t + (1u << 21)) >> 22;
-  const double rest = static_cast<double>(static_cast<int32_t>(t) -
-                                          static_cast<int32_t>(quarter << 22));
+  const double rest =
+      static_cast<double>(static_cast<int32_t>(t) - static_cast<int32_t>(quarter << 22));
   const double x = Times(rest, 6.283185307179586477 * 0x1p-24);
   const double z = Times(x, x);
   double p = 1.58969099521155010221e-10;

@@ -80,8 +80,7 @@ struct StochasticNoise {
 
   NORM_PHILOX Noise Get(int64_t pair, const philox::Stream& stream) const {
     if (first) return {first[pair], second[pair]};
-    return form == NoiseForm::kBatch && !batch.smooth ? DrawFew(pair, stream)
-                                                      : Draw(pair, stream);
+    return form == NoiseForm::kBatch && !batch.smooth ? DrawFew(pair, stream) : Draw(pair, stream);
   }
 
   NORM_PHILOX RandomAffine Affine(int64_t channel, const Noise& noise) const {
@@ -126,8 +125,8 @@ struct StochasticNoise {
   NORM_PHILOX Noise Draw(int64_t pair, const philox::Stream& stream) const {
     const philox::Block block = philox::BlockOf(stream, static_cast<uint64_t>(pair) / 2);
     const bool odd = pair % 2 == 1;
-    const normal::Pair z = normal::BoxMuller(odd ? block.word[2] : block.word[0],
-                                             odd ? block.word[3] : block.word[1]);
+    const normal::Pair z =
+        normal::BoxMuller(odd ? block.word[2] : block.word[0], odd ? block.word[3] : block.word[1]);
     if (form == NoiseForm::kBatch) return {batch.U(z.second), batch.V(batch.Chi2(z.first))};
     return {static_cast<float>(z.first), static_cast<float>(z.second)};
   }

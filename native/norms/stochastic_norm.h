@@ -6,8 +6,8 @@
 //   learned    y = exp(m + exp(rho) * e1) * x + (b + exp(tau) * e2)
 //
 //   dx = a * dy, a being the factor of x;  with g0 = sum dy, g1 = sum dy * (x - u)
-//   batch      dgamma = sum v * g1, dbeta = sum g0;  of given u and v: du = -a * g0, dv = gamma * g1
-//   learned    dm = sum a * g1, drho = sum a * g1 * exp(rho) * e1,
+//   batch      dgamma = sum v * g1, dbeta = sum g0;  of given u and v: du = -a * g0, dv = gamma *
+//   g1 learned    dm = sum a * g1, drho = sum a * g1 * exp(rho) * e1,
 //              db = sum g0, dtau = sum g0 * exp(tau) * e2
 //
 // u and v, or e1 and e2, are of a channel, the same for the whole batch, or of a sample and channel

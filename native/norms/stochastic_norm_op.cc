@@ -54,9 +54,10 @@ Dims GivenShape(const Attributes& attributes, const Layout& layout) {
 
 Status CheckValues(const Attributes& attributes) {
   const double values = attributes.Number("effective_n");
-  if (values < BatchNoise::kLeastSmooth && values != static_cast<double>(static_cast<int>(values))) {
-    return NORM_INVALID("effective_n below %d must be an integer, got %g",
-                        BatchNoise::kLeastSmooth, values);
+  if (values < BatchNoise::kLeastSmooth &&
+      values != static_cast<double>(static_cast<int>(values))) {
+    return NORM_INVALID("effective_n below %d must be an integer, got %g", BatchNoise::kLeastSmooth,
+                        values);
   }
   return Ok();
 }
@@ -134,9 +135,8 @@ Status InferBackward(const Attributes& attributes, const Places& places,
   *outputs = {inputs[places.x]};
   if (places.form == NoiseForm::kBatch) {
     const Dims given = GivenShape(attributes, layout);
-    outputs->insert(outputs->end(),
-                    {ParameterShape(attributes, "scale", channels),
-                     ParameterShape(attributes, "center", channels), given, given});
+    outputs->insert(outputs->end(), {ParameterShape(attributes, "scale", channels),
+                                     ParameterShape(attributes, "center", channels), given, given});
   } else {
     outputs->insert(outputs->end(), StochasticNoise::kParameters, channels);
   }

@@ -7,6 +7,7 @@ import {
 } from '../weights/weightStandardizationLayer';
 import { AttentiveNormalization, type AttentiveNormalizationArgs } from './attentiveNormalization';
 import { BatchNormalization, type BatchNormalizationArgs } from './batchNormalization';
+import { BayesianNormalization, type BayesianNormalizationArgs } from './bayesianNormalization';
 import {
   AlphaDropout,
   type AlphaDropoutArgs,
@@ -36,6 +37,10 @@ import {
 import { OnlineNormalization, type OnlineNormalizationArgs } from './onlineNormalization';
 import { RMSNormalization, type RMSNormalizationArgs } from './rmsNormalization';
 import {
+  StochasticNormalization,
+  type StochasticNormalizationArgs,
+} from './stochasticNormalization';
+import {
   SwitchableNormalization,
   type SwitchableNormalizationArgs,
 } from './switchableNormalization';
@@ -45,6 +50,7 @@ export {
   AlphaDropout,
   AttentiveNormalization,
   BatchNormalization,
+  BayesianNormalization,
   DynamicTanh,
   EvoNormS0,
   FilterResponseNormalization,
@@ -59,6 +65,7 @@ export {
   RMSNormalization,
   Selu,
   SeluAlphaDropout,
+  StochasticNormalization,
   SwitchableNormalization,
   ThresholdedLinearUnit,
   WeightNormalization,
@@ -78,6 +85,11 @@ export function attentiveNormalization(args?: AttentiveNormalizationArgs): Atten
 /** A {@link BatchNormalization} layer. */
 export function batchNormalization(args?: BatchNormalizationArgs): BatchNormalization {
   return new BatchNormalization(args);
+}
+
+/** A {@link BayesianNormalization} layer. */
+export function bayesianNormalization(args?: BayesianNormalizationArgs): BayesianNormalization {
+  return new BayesianNormalization(args);
 }
 
 /** A {@link GlobalResponseNormalization} layer. */
@@ -154,6 +166,13 @@ export function selu(args?: SeluArgs): Selu {
 /** A {@link SeluAlphaDropout} layer. */
 export function seluAlphaDropout(args: AlphaDropoutArgs): SeluAlphaDropout {
   return new SeluAlphaDropout(args);
+}
+
+/** A {@link StochasticNormalization} layer. */
+export function stochasticNormalization(
+  args: StochasticNormalizationArgs,
+): StochasticNormalization {
+  return new StochasticNormalization(args);
 }
 
 /** A {@link SwitchableNormalization} layer. */

@@ -53,6 +53,7 @@ registerOpGradient({
 
 /** What shares a random number: the whole batch, or a sample. */
 export type NoiseGranularity = 'batch' | 'sample';
+export const GRANULARITIES: readonly NoiseGranularity[] = ['batch', 'sample'];
 
 /** Options of ops whose noise is one for each channel. */
 export interface ChannelNoiseOptions extends RandomOptions {
@@ -97,7 +98,7 @@ export function noiseLayout(fail: Fail, options: ChannelNoiseOptions, x: Tensor)
   const granularity = checkChoice(
     fail,
     'granularity',
-    ['batch', 'sample'],
+    GRANULARITIES,
     options.granularity ?? 'batch',
   );
   const perSample = granularity === 'sample';

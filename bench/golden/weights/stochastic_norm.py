@@ -3,6 +3,8 @@
 from ..values import compare_weights
 
 NONE = ([], [0])
+# Only without gradients and for the weights of the last axis, as the file has it.
+PROJECTED = {"axis": -1, "epsilon": 2.0**-126}
 
 
 def flat(tensor):
@@ -44,6 +46,13 @@ def bayesian_affine(library, device, case):
     return run(library, device, case, "TfjsBayesianAffine", parameters, of_gradient, noise, ("x", *parameters))
 
 
+def project_norm(library, device, case):
+    kernel, outputs = flat(case["inputs"]["kernel"]), case["inputs"]["kernel"]["shape"][-1]
+    gain = ([case["attrs"]["norm"]] * outputs, [outputs])
+    y = library.run("TfjsWeightNorm", device, [kernel, gain], PROJECTED)[0][0]
+    return compare_weights("y", y, case["outputs"]["y"]["data"])
+
+
 def by_no_op(library, device, case):
     return None
 
@@ -52,5 +61,7 @@ OPS = {
     "BnNoiseDecomposition": by_no_op,
     "StochasticAffine": stochastic_affine,
     "BayesianAffine": bayesian_affine,
+    "BayesianAffineKL": by_no_op,
     "BatchNoiseFromNormals": by_no_op,
+    "ProjectNorm": project_norm,
 }

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { norm, tf } from '../../../../src';
 import { batchNoiseOf } from '../../../../src/core/batchNoise';
+import { bayesianKLOf } from '../../../../src/core/bayesianKL';
 import type { WeightAdapters } from '../../../support/goldenWeights';
 
 /** Numbers of [N, 1, .., C] as [N, C]. */
@@ -33,6 +34,16 @@ export const ops: WeightAdapters = {
       }),
     };
   },
+  BayesianAffineKL: ({ logScale, rhoScale, bias, rhoBias }, { attrs }) => {
+    const scale = { mean: logScale!, rho: rhoScale! };
+    const divergence = bayesianKLOf(scale, { mean: bias!, rho: rhoBias! }, attrs as never);
+    // With the flat prior it does not depend on the means, whose gradient the file has as 0.
+    const nothing = tf.mul(tf.sum(tf.add(logScale!, bias!)), 0);
+    return { y: tf.add(divergence, nothing) };
+  },
+  ProjectNorm: ({ kernel }, { attrs: { norm: length, axes: axis } }) => ({
+    y: norm.constraints.projectNorm({ norm: length, axis }).apply(kernel!),
+  }),
   BatchNoiseFromNormals: (_, { attrs: { n }, inputs }) => {
     const [z1, z2] = [inputs.z1!.data, inputs.z2!.data];
     const noise = Array.from(z1, (z, i) => batchNoiseOf(n, [z, z2[i]!]));
