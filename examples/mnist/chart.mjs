@@ -43,30 +43,26 @@ function legend(i, label, thickness = 3) {
 
 const colorOf = (i) => COLORS[i % COLORS.length];
 
-/** `curves`: [{ label, points: [{ images, accuracy }] }]. */
-export function accuracyChart(title, curves) {
-  const points = curves.flatMap((curve) => curve.points);
-  const maxImages = Math.max(...points.map((p) => p.images), 1);
-  const lowest = Math.min(...points.map((p) => p.accuracy), 0.9);
-  const minAccuracy = Math.max(0, Math.floor(lowest * 10) / 10);
+/** Values between `low` and `high` over the images seen, as `write` has them. */
+function curvesChart(title, curves, { low, high, read, write }) {
+  const maxImages = Math.max(...curves.flatMap(({ points }) => points.map((p) => p.images)), 1);
   const right = WIDTH - MARGIN.right;
   const bottom = HEIGHT - MARGIN.bottom;
   const x = (images) => MARGIN.left + (images / maxImages) * (right - MARGIN.left);
-  const y = (accuracy) =>
-    bottom - ((accuracy - minAccuracy) / (1 - minAccuracy)) * (bottom - MARGIN.top);
+  const y = (value) => bottom - ((value - low) / (high - low)) * (bottom - MARGIN.top);
 
   const gridSteps = 5;
   const grid = Array.from({ length: gridSteps + 1 }, (_, i) => {
-    const accuracy = minAccuracy + ((1 - minAccuracy) * i) / gridSteps;
+    const value = low + ((high - low) * i) / gridSteps;
     const images = (maxImages * i) / gridSteps;
     return (
-      gridLine(y(accuracy), `${(accuracy * 100).toFixed(0)}%`) +
+      gridLine(y(value), write(value)) +
       `<text x="${x(images)}" y="${bottom + 20}" text-anchor="middle">${Math.round(images / 1000)}k</text>`
     );
   });
   const lines = curves.map((curve, i) => {
     const path = curve.points
-      .map((p) => `${x(p.images).toFixed(1)},${y(p.accuracy).toFixed(1)}`)
+      .map((p) => `${x(p.images).toFixed(1)},${y(read(p)).toFixed(1)}`)
       .join(' ');
     return `<polyline points="${path}" fill="none" stroke="${colorOf(i)}" stroke-width="2"/>${legend(i, curve.label)}`;
   });
@@ -75,6 +71,28 @@ export function accuracyChart(title, curves) {
     `<text x="${(MARGIN.left + right) / 2}" y="${HEIGHT - 10}" text-anchor="middle">training images seen</text>`,
     ...lines,
   ]);
+}
+
+/** `curves`: [{ label, points: [{ images, accuracy }] }]. */
+export function accuracyChart(title, curves) {
+  const accuracies = curves.flatMap(({ points }) => points.map((p) => p.accuracy));
+  return curvesChart(title, curves, {
+    low: Math.max(0, Math.floor(Math.min(...accuracies, 0.9) * 10) / 10),
+    high: 1,
+    read: (p) => p.accuracy,
+    write: (value) => `${(value * 100).toFixed(0)}%`,
+  });
+}
+
+/** `curves`: [{ label, points: [{ images, loss }] }]. */
+export function lossChart(title, curves) {
+  const losses = curves.flatMap(({ points }) => points.map((p) => p.loss));
+  return curvesChart(title, curves, {
+    low: 0,
+    high: Math.ceil(Math.max(...losses) * 10) / 10,
+    read: (p) => p.loss,
+    write: (value) => value.toFixed(2),
+  });
 }
 
 /** Bars of parts that add up to one. `groups`: [{ label, bars: [{ label, parts: { name: share } }] }]. */

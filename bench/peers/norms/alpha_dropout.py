@@ -22,8 +22,8 @@ def product(a, b):
     return high >> 16, (high << 16 | low & 0xFFFF) & LOW
 
 
-def kept(count, device):
-    """Which elements Philox4x32-10 keeps (native/core/philox.h), as PyTorch's own integers have it."""
+def words(count, device):
+    """The first words of Philox4x32-10 (native/core/philox.h), as PyTorch's own integers have them."""
     block = torch.arange(-(-count // 4), dtype=torch.int64, device=device)
     zero = torch.zeros_like(block)
     c0, c1, c2, c3 = block, zero, zero, zero
@@ -33,13 +33,23 @@ def kept(count, device):
         high1, low1 = product(c2, 0xCD9E8D57)
         c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
         k0, k1 = (k0 + 0x9E3779B9) & LOW, (k1 + 0xBB67AE85) & LOW
-    words = torch.stack([c0, c1, c2, c3], 1).flatten()[:count]
-    return ((words >> 8) >= RANDOM["threshold"]).float()
+    return torch.stack([c0, c1, c2, c3], 1).flatten()[:count]
+
+
+def kept(count, device):
+    """Which elements are kept."""
+    return ((words(count, device) >> 8) >= RANDOM["threshold"]).float()
+
+
+def seed_of(normal):
+    """SEED and stream 0 as the ops take them."""
+    seed = normal(8) * 0
+    seed[0] = SEED
+    return seed
 
 
 def tensors(setting, normal):
-    seed = normal(8) * 0
-    seed[0] = SEED
+    seed = seed_of(normal)
     return {"seed": seed, "kept": kept(math.prod(setting.shape), seed.device).reshape(setting.shape)}
 
 
