@@ -98,6 +98,7 @@ export type {
 export type { OnlineNormalizationArgs } from './norms/onlineNormalization';
 export type { RmsNormOptions } from './norms/rmsNorm';
 export type { RMSNormalizationArgs } from './norms/rmsNormalization';
+export type { SpectralNormOptions, SpectralNormResult } from './norms/spectralNorm';
 export type { NoiseGranularity, StochasticAffineOptions } from './norms/stochasticNorm';
 export type { StochasticNormalizationArgs } from './norms/stochasticNormalization';
 export type { SwitchableNormOptions, SwitchableNormResult } from './norms/switchableNorm';
@@ -119,5 +120,6 @@ export type { ScaledAxis, ScalingGroup } from './training/scalingGroups';
 export type { RenormClippingSchedule } from './training/schedules';
 export type { WarmupOptions } from './training/warmup';
 export type { WrapperArguments } from './weights/kernelWrapper';
+export type { SpectralNormalizationArgs } from './weights/spectralNormalization';
 export type { WeightNormalizationArgs } from './weights/weightNormalization';
 export type { WeightStandardizationArgs } from './weights/weightStandardizationLayer';

@@ -1,5 +1,9 @@
 /** The members of `norm.layers`: the layer classes, and a function that makes each, as in `tf.layers`. */
 
+import {
+  SpectralNormalization,
+  type SpectralNormalizationArgs,
+} from '../weights/spectralNormalization';
 import { WeightNormalization, type WeightNormalizationArgs } from '../weights/weightNormalization';
 import {
   WeightStandardization,
@@ -65,6 +69,7 @@ export {
   RMSNormalization,
   Selu,
   SeluAlphaDropout,
+  SpectralNormalization,
   StochasticNormalization,
   SwitchableNormalization,
   ThresholdedLinearUnit,
@@ -166,6 +171,11 @@ export function selu(args?: SeluArgs): Selu {
 /** A {@link SeluAlphaDropout} layer. */
 export function seluAlphaDropout(args: AlphaDropoutArgs): SeluAlphaDropout {
   return new SeluAlphaDropout(args);
+}
+
+/** A {@link SpectralNormalization} layer around another one. */
+export function spectralNormalization(args: SpectralNormalizationArgs): SpectralNormalization {
+  return new SpectralNormalization(args);
 }
 
 /** A {@link StochasticNormalization} layer. */

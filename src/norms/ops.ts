@@ -22,6 +22,7 @@ export { onlineNorm } from './onlineNorm';
 export { rmsNorm } from './rmsNorm';
 export { selu } from './selu';
 export { seluAlphaDropout } from './seluAlphaDropout';
+export { spectralNorm } from './spectralNorm';
 export { stochasticAffine } from './stochasticNorm';
 export { switchableNorm } from './switchableNorm';
 export { weightNorm } from './weightNorm';

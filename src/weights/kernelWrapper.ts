@@ -60,6 +60,11 @@ export abstract class KernelWrapper extends tf.layers.Layer {
     return layerFail(this.getClassName());
   }
 
+  /** Where the kernel is, of a layer that is built. */
+  protected findPlace(): KernelPlace {
+    return findKernel(this.fail, this.layer);
+  }
+
   /** Adds the weights of the subclass. Runs when the layer inside is built. */
   protected abstract buildGains(facts: KernelFacts): void;
   /** The kernel that the layer inside sees. */
@@ -80,7 +85,7 @@ export abstract class KernelWrapper extends tf.layers.Layer {
       const { initialWeights } = layer as unknown as { initialWeights: Tensor[] | null };
       if (initialWeights) layer.setWeights(initialWeights);
     }
-    const place = findKernel(fail, layer);
+    const place = this.findPlace();
     const shape = place.variable.shape as number[];
     const axis = this.axis === undefined ? this.defaultAxis(place) : this.axis;
     const gains = keptAxes(fail, axis, shape).map((kept) => shape[kept]!);
