@@ -1,6 +1,7 @@
 /** Replacing normalization layers: every kind, and what carries over. */
 import type { layers, Tensor } from '@tensorflow/tfjs';
 import { norm, tf } from '../../src';
+import { KernelWrapper } from '../../src/weights/kernelWrapper';
 import { normal } from '../support/arrays';
 import { expectClose, expectSameBits } from '../support/expectClose';
 import {
@@ -17,9 +18,11 @@ import { tensor } from '../support/tensors';
 
 const BN = 'BatchNormalization';
 
-// Whatever layers the package has: a new one is tested here without another line.
+// Whatever layers the package has: a new one is tested here without another line. But for those around a layer with a
+// kernel, which take no layer's place.
 const classes = Object.values(norm.layers).filter(
-  (member): member is typeof member & { className: string } => 'className' in member,
+  (member): member is typeof member & { className: string } =>
+    'className' in member && !(member.prototype instanceof KernelWrapper),
 );
 /** What the layers cannot do without. */
 const required: Record<string, object> = {
@@ -27,6 +30,7 @@ const required: Record<string, object> = {
   HammingDense: { units: 4 },
   NativeAlphaDropout: { rate: 0.1, seed: 1 },
   SeluAlphaDropout: { rate: 0.1, seed: 1 },
+  StochasticNormalization: { effectiveN: 256, seed: 1 },
 };
 const takesGroups = (to: string) => {
   const cls = classes.find(({ className }) => className === to) as unknown as new (
