@@ -25,20 +25,10 @@ class Backward {
     const Scratch& scratch = plan_.slots[slot];
     const bool parallel = !plan_.grid.whole_units;
     const Tiles tiles = plan_.grid.tiles(unit);
-    for (int64_t r = unit.row; r < unit.row + unit.rows; ++r) {
-      for (int64_t c = unit.channel; c < unit.channel + unit.channels; ++c) {
-        scratch.low[unit.at(r, c)] = moments_.lo ? moments_.lo[r * view_.channels + c] : 0;
-      }
-    }
     if (bounded_) Output(unit, scratch);
-    ForEachTile(tiles, parallel, Order::kForward,
-                [&](const Tile& tile) { Sum(tiles, tile, scratch); });
-    for (int i = 0; i < plan_.passes.sums(); ++i) {
-      MergePieces(tiles.pieces, unit.pairs(), scratch.sums[i]);
-    }
-    for (int64_t pair = 0; moments_.lo && !gate_ && pair < unit.pairs(); ++pair) {
-      scratch.sums[1][pair] -= scratch.low[pair] * scratch.sums[0][pair];
-    }
+    SumTiles(
+        tiles, parallel, [&](const Tile& tile) { Sum(tiles, tile, scratch); },
+        [&](const RowPart& part) { Finish(tiles, part, scratch); });
     BackwardStep step;
     step.sum_g = scratch.sums[0];
     step.sum_gx = scratch.sums[1];
@@ -62,10 +52,12 @@ class Backward {
  private:
   // A and B of the forward; their statistics make room for the sums.
   void Output(const Unit& unit, const Scratch& scratch) const {
+    if (!moments_.hi) std::fill_n(scratch.low, unit.pairs(), 0.0);
     for (int64_t r = unit.row; moments_.hi && r < unit.row + unit.rows; ++r) {
       for (int64_t c = unit.channel; c < unit.channel + unit.channels; ++c) {
         const int64_t saved = r * view_.channels + c;
         const int64_t pair = unit.at(r, c);
+        scratch.low[pair] = moments_.lo[saved];
         scratch.sums[0][pair] = static_cast<double>(moments_.hi[saved]) + scratch.low[pair];
         scratch.sums[1][pair] = moments_.variance[saved];
       }
@@ -110,6 +102,26 @@ class Backward {
     for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
       const int64_t at = tiles.offset(tile, c);
       Simd().line_sums(tile.positions, dy_ + at, x_ + at, coefficients(c), sums_at(c));
+    }
+  }
+
+  // G1 about the exact mean.
+  void Finish(const Tiles& tiles, const RowPart& part, const Scratch& scratch) const {
+    const int64_t pair = tiles.unit.at(part.row, part.channel);
+    for (int i = 0; i < plan_.passes.sums(); ++i) {
+      MergePieces(tiles.pieces, tiles.unit.pairs(), part.channels, scratch.sums[i] + pair);
+    }
+    if (!moments_.lo) {
+      std::fill_n(scratch.low + pair, part.channels, 0.0);
+      return;
+    }
+    const float* lo = moments_.lo + part.row * view_.channels + part.channel;
+    if (gate_) {
+      // Its G1 has no mean in it.
+      std::copy_n(lo, part.channels, scratch.low + pair);
+    } else {
+      Simd().center_sums(
+          {part.channels, lo, scratch.sums[0] + pair, scratch.sums[1] + pair, scratch.low + pair});
     }
   }
 

@@ -5,5 +5,7 @@
 #ifdef __CUDACC__
 #define NORM_HOST_DEVICE __host__ __device__ __forceinline__
 #else
-#define NORM_HOST_DEVICE inline
+// Never a function of its own: the host compiles some with several instruction sets
+// (core/host_simd.h).
+#define NORM_HOST_DEVICE inline __attribute__((always_inline))
 #endif

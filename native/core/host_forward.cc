@@ -23,10 +23,9 @@ class Forward {
     const Scratch& scratch = plan_.slots[slot];
     const bool parallel = !plan_.grid.whole_units;
     const Tiles tiles = plan_.grid.tiles(unit);
-    ForEachTile(tiles, parallel, Order::kForward,
-                [&](const Tile& tile) { Sum(tiles, tile, scratch); });
-    for (int i = 0; i < 2; ++i) MergePieces(tiles.pieces, unit.pairs(), scratch.sums[i]);
-    Finish(unit, scratch);
+    SumTiles(
+        tiles, parallel, [&](const Tile& tile) { Sum(tiles, tile, scratch); },
+        [&](const RowPart& part) { Finish(tiles, part, scratch); });
     ForwardStep step;
     step.mean = scratch.sums[0];
     step.variance = scratch.sums[1];
@@ -58,31 +57,30 @@ class Forward {
   }
 
   // Sums about the first position -> mean and variance, saved as float32 too where asked.
-  void Finish(const Unit& unit, const Scratch& scratch) const {
-    const double scale = 1.0 / static_cast<double>(view_.positions);
-    for (int64_t r = unit.row; r < unit.row + unit.rows; ++r) {
-      for (int64_t c = unit.channel; c < unit.channel + unit.channels; ++c) {
-        const int64_t pair = unit.at(r, c);
-        const int64_t saved = r * view_.channels + c;
-        const double shift = x_[view_.channels_last ? r * view_.positions * view_.channels + c
-                                                    : saved * view_.positions];
-        const double rest = scratch.sums[0][pair] * scale;
-        const double variance = scratch.sums[1][pair] * scale - rest * rest;
-        const double mean = shift + rest;
-        scratch.sums[0][pair] = mean;
-        scratch.sums[1][pair] = variance < 0 ? 0 : variance;
-        if (!moments_.hi) {
-          scratch.low[pair] = 0;
-          continue;
-        }
-        const float hi = static_cast<float>(mean);
-        moments_.hi[saved] = hi;
-        scratch.low[pair] = mean - hi;
-        moments_.lo[saved] = static_cast<float>(scratch.low[pair]);
-        if (gate_) scratch.low[pair] = 0;
-        moments_.variance[saved] = static_cast<float>(scratch.sums[1][pair]);
-      }
+  void Finish(const Tiles& tiles, const RowPart& part, const Scratch& scratch) const {
+    const Unit& unit = tiles.unit;
+    const int64_t pair = unit.at(part.row, part.channel);
+    const int64_t saved = part.row * view_.channels + part.channel;
+    for (int i = 0; i < 2; ++i) {
+      MergePieces(tiles.pieces, unit.pairs(), part.channels, scratch.sums[i] + pair);
     }
+    FinishedMoments moments = {};
+    moments.channels = part.channels;
+    moments.scale = 1.0 / static_cast<double>(view_.positions);
+    moments.x =
+        x_ + (view_.channels_last ? part.row * view_.positions * view_.channels + part.channel
+                                  : saved * view_.positions);
+    moments.stride = view_.channels_last ? 1 : view_.positions;
+    moments.mean = scratch.sums[0] + pair;
+    moments.variance = scratch.sums[1] + pair;
+    moments.low = scratch.low + pair;
+    moments.about_zero = gate_ != nullptr;
+    if (moments_.hi) {
+      moments.hi = moments_.hi + saved;
+      moments.lo = moments_.lo + saved;
+      moments.saved_variance = moments_.variance + saved;
+    }
+    Simd().finish_moments(moments);
   }
 
   void Apply(const Tiles& tiles, const Tile& tile, const Scratch& scratch) const {

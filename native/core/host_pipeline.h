@@ -71,8 +71,8 @@ struct ParameterGradients {
 
 class BackwardStep {
  public:
-  const double* sum_g;        // G0
-  const double* sum_gx;       // G1, about the exact mean
+  double* sum_g;              // G0; the method may use its place, as the next one's
+  double* sum_gx;             // G1, about the exact mean
   const double* sum_outside;  // of dy out of the bounds, which the other two leave out; or null
   const double* sum_gtheta;   // G2 with a gate; or null
   const double* low;          // mean - its float part

@@ -95,10 +95,43 @@ inline Coefficients At(Coefficients coefficients, int64_t c) {
   return coefficients;
 }
 
-inline void MergePieces(int64_t pieces, int64_t pairs, double* sums) {
+// Of [pieces, pairs] sums, those of `count` pairs from the first piece's `sums` on.
+inline void MergePieces(int64_t pieces, int64_t pairs, int64_t count, double* sums) {
   for (int64_t piece = 1; piece < pieces; ++piece) {
     const double* part = sums + piece * pairs;
-    for (int64_t i = 0; i < pairs; ++i) sums[i] += part[i];
+    for (int64_t i = 0; i < count; ++i) sums[i] += part[i];
+  }
+}
+
+// Adjacent channels of one row of a unit, whose pieces are to be merged.
+struct RowPart {
+  int64_t row;
+  int64_t channel;
+  int64_t channels;
+};
+
+// Sums the tiles by sum(tile), then calls finish(part) for all pairs of the unit: at once, while
+// they are in the cache, where a tile has all positions of its pairs.
+template <typename Sum, typename Finish>
+void SumTiles(const Tiles& tiles, bool parallel, Sum sum, Finish finish) {
+  const bool at_once = tiles.pieces == 1;
+  ForEachTile(tiles, parallel, Order::kForward, [&](const Tile& tile) {
+    sum(tile);
+    if (at_once) finish(RowPart{tile.row, tile.channel, tile.channels});
+  });
+  if (at_once) return;
+  const Unit& unit = tiles.unit;
+  constexpr int64_t kRun = 256;
+  const int64_t runs = CeilDiv(unit.channels, kRun);
+  const auto task = [&](int64_t i, int) {
+    const int64_t first = i % runs * kRun;
+    finish(
+        RowPart{unit.row + i / runs, unit.channel + first, std::min(kRun, unit.channels - first)});
+  };
+  if (parallel) {
+    ParallelFor(unit.rows * runs, unit.pairs() * tiles.pieces, task);
+  } else {
+    for (int64_t i = 0; i < unit.rows * runs; ++i) task(i, 0);
   }
 }
 
@@ -107,9 +140,9 @@ inline void MergePieces(int64_t pieces, int64_t pairs, double* sums) {
 inline void WriteTotals(double* parts, int64_t blocks, int64_t columns, float* out,
                         bool one_value = false) {
   if (!out) return;
-  MergePieces(blocks, columns, parts);
+  MergePieces(blocks, columns, columns, parts);
   if (one_value) {
-    MergePieces(columns, 1, parts);
+    MergePieces(columns, 1, 1, parts);
     columns = 1;
   }
   for (int64_t c = 0; c < columns; ++c) out[c] = static_cast<float>(parts[c]);

@@ -8,6 +8,7 @@ namespace host {
 
 #define NORM_DECLARE_SIMD(level)            \
   namespace level {                         \
+  void RegisterAttentive(SimdKernels*);     \
   void RegisterColumnMaps(SimdKernels*);    \
   void RegisterColumnMoments(SimdKernels*); \
   void RegisterEqui(SimdKernels*);          \
@@ -15,14 +16,17 @@ namespace host {
   void RegisterFunctions(SimdKernels*);     \
   void RegisterLines(SimdKernels*);         \
   void RegisterOnline(SimdKernels*);        \
+  void RegisterPairs(SimdKernels*);         \
   void RegisterProducts(SimdKernels*);      \
   void RegisterPhilox(SimdKernels*);        \
   void RegisterRows(SimdKernels*);          \
   void RegisterSelu(SimdKernels*);          \
+  void RegisterSwitchable(SimdKernels*);    \
   static const SimdKernels* Table() {       \
     static const SimdKernels table = [] {   \
       SimdKernels kernels;                  \
       kernels.name = #level;                \
+      RegisterAttentive(&kernels);          \
       RegisterColumnMaps(&kernels);         \
       RegisterColumnMoments(&kernels);      \
       RegisterEqui(&kernels);               \
@@ -30,10 +34,12 @@ namespace host {
       RegisterFunctions(&kernels);          \
       RegisterLines(&kernels);              \
       RegisterOnline(&kernels);             \
+      RegisterPairs(&kernels);              \
       RegisterProducts(&kernels);           \
       RegisterPhilox(&kernels);             \
       RegisterRows(&kernels);               \
       RegisterSelu(&kernels);               \
+      RegisterSwitchable(&kernels);         \
       return kernels;                       \
     }();                                    \
     return &table;                          \

@@ -51,6 +51,52 @@ inline int SumCount(Map map) {
   return map == Map::kAffine ? 2 : 3;
 }
 
+// Adjacent channels of a row: sums about x[i * stride] over the positions, `scale` times which is a
+// mean, become the mean and the biased variance.
+struct FinishedMoments {
+  int64_t channels;
+  double scale;
+  const float* x;
+  int64_t stride;
+  double* mean;      // sums of x - shift
+  double* variance;  // and of its square
+  double* low;       // mean - hi, or 0: without hi, and where what follows is about zero
+  bool about_zero;
+  float* hi;  // saved, as are the next two; null where they are not
+  float* lo;
+  float* saved_variance;
+};
+
+// Alike: sums of dy * (x - hi) become those about the exact mean; `low` = lo.
+struct CenteredSums {
+  int64_t channels;
+  const float* lo;
+  const double* sum_g;
+  double* sum_gx;
+  double* low;
+};
+
+// Saved moments of adjacent channels of a row.
+struct SavedPairs {
+  int64_t channels;
+  const float* hi;
+  const float* lo;
+  const float* variance;
+};
+
+// Of a set of pairs, about the mean of one of them: sums of means, of their squares, of variances.
+constexpr int kSetSums = 3;
+
+// Adds the pairs to the sums of their channels, if any, and gives their own.
+struct MergedPairs {
+  SavedPairs pairs;
+  double first;     // what their own sums are about
+  double* sums;     // [kSetSums]
+  const float* hi;  // what the channels' sums are about
+  const float* lo;
+  double* channels[kSetSums];  // null: none
+};
+
 struct RowForwardBlock {
   int64_t rows;
   int64_t columns;
@@ -117,6 +163,18 @@ struct Functions {
 struct OnlineOutput;
 struct OnlineForwardStep;
 struct OnlineBackwardStep;
+
+// Of norms/attentive_norm_simd.h.
+struct AttentiveSqueeze;
+struct AttentiveForwardStep;
+struct AttentiveGradients;
+struct AttentiveChannelSums;
+struct AttentiveBackwardStep;
+
+// Of norms/switchable_norm_simd.h.
+struct SwitchableForwardStep;
+struct SwitchableGradSums;
+struct SwitchableBackwardStep;
 
 // Lines of `count` contiguous values, each `stride` after the last.
 struct SeluBlock {
@@ -204,6 +262,9 @@ struct SimdKernels {
   // dx as well, of maps whose dx does not need the sums.
   void (*column_sums_grad)(const Columns&, const float* dy, const float* x, const Coefficients&,
                            double* const* sums, float* dx, bool stream);
+  void (*finish_moments)(const FinishedMoments&);
+  void (*center_sums)(const CenteredSums&);
+  void (*merge_pairs)(const MergedPairs&);
   // `stream`: stores that bypass the caches, where the alignment allows it.
   void (*column_apply)(const Columns&, const float* x, const Coefficients&, float* y, bool stream);
   void (*column_apply_grad)(const Columns&, const float* dy, const float* x, const Coefficients&,
@@ -229,13 +290,10 @@ struct SimdKernels {
   void (*row_backward)(const RowBackwardBlock&);
 
   // Small products in double. row_products: out[r] += sum_c m[r, c] * a[c]; mix: out[c] = sum_r
-  // weights[r * weight_stride] * m[r, c]; inverse_roots: out[i] = 1 / sqrt(factor * values[i] +
-  // epsilon).
+  // weights[r * weight_stride] * m[r, c].
   void (*row_products)(const Matrix&, const double* a, double* out);
   void (*mix_rows)(const Matrix&, const double* weights, int64_t weight_stride, double* out);
   void (*mix_wide_rows)(const WideMatrix&, const double* weights, int64_t weight_stride,
-                        double* out);
-  void (*inverse_roots)(int64_t count, const double* values, double factor, double epsilon,
                         double* out);
 
   void (*online_output)(const OnlineOutput&);
@@ -244,6 +302,16 @@ struct SimdKernels {
 
   void (*equi_sums)(const EquiBlock&);
   void (*equi_scale)(const EquiScaleBlock&);
+
+  void (*attentive_squeeze)(const AttentiveSqueeze&);
+  void (*attentive_forward)(const AttentiveForwardStep&);
+  void (*attentive_gradients)(const AttentiveGradients&);
+  void (*attentive_channel_sums)(const AttentiveChannelSums&);
+  void (*attentive_backward)(const AttentiveBackwardStep&);
+
+  void (*switchable_forward)(const SwitchableForwardStep&);
+  void (*switchable_grad_sums)(const SwitchableGradSums&);
+  void (*switchable_backward)(const SwitchableBackwardStep&);
 
   Functions functions;
 

@@ -225,8 +225,9 @@ struct Slopes {
     p = rule.one_value ? 0.0 : ga * rho;
     q = rule.one_value ? 0.0 : -rho * rho * set.q;
     t = rule.one_value ? 0.0 : q * d - rho * set.p;
-    t += ds * r / rule.positions;
-    if (rule.squeeze.relative) q -= rule.squeeze.factor * ds * s * r * r / rule.positions;
+    const double per_position = 1.0 / rule.positions;
+    t += ds * r * per_position;
+    if (rule.squeeze.relative) q -= rule.squeeze.factor * ds * s * r * r * per_position;
     if (rule.positions == 1.0) {
       t += p * g0;
       p = q = 0.0;

@@ -7,14 +7,13 @@ namespace host {
 namespace {
 
 using attentive::LogitMeans;
-using attentive::SetGradient;
 using attentive::SlopeRule;
-using attentive::Slopes;
 
 struct BackwardArrays {
   Attention attention;
   AttentiveSets sets;
-  SetGradient* of_channel;  // [C]: with batch statistics of x
+  double* channel_p;  // [C]: P_R / M and Q_R / M with batch statistics of x, 0 with given ones
+  double* channel_q;
   // [N, C]
   double* scales;  // r
   double* q;       // Q
@@ -28,7 +27,9 @@ struct BackwardArrays {
     attention.dz = space.Take<double>(weights);
     attention.row_rho = space.Take<double>(args.view.rows);
     attention.means = space.Take<LogitMeans>(args.mixtures);
-    of_channel = space.Take<SetGradient>(args.batch_of_x() ? args.view.channels : 0);
+    for (double** array : {&channel_p, &channel_q}) {
+      *array = space.Take<double>(args.batch_backbone ? args.view.channels : 0);
+    }
     for (double** array : {&scales, &q, &g0, &mixed}) {
       *array = space.Take<double>(args.view.pairs());
     }
@@ -43,23 +44,13 @@ void TakeSample(const AttentiveNormBackward& args, const BackwardArrays& arrays,
   std::fill_n(d, args.mixtures, 0.0);
   StartLogits(attention, n);
   ForEachChunk(unit.channels, [&](int64_t first, int64_t count) {
-    double mean[kAttentiveChunk];
-    double variance[kAttentiveChunk];
     const int64_t at = n * unit.channels + first;
     const int64_t pair = unit.at(n, first);
-    for (int64_t i = 0; i < count; ++i) {
-      mean[i] = static_cast<double>(args.moments.hi[at + i]) + args.moments.lo[at + i];
-      variance[i] = args.moments.variance[at + i];
-    }
-    SqueezeScales(SqueezeRule::Of(args), count, variance, arrays.scales + at);
-    AddLogits(args, attention, n, first, count, mean, arrays.scales + at);
-    AttentiveSets::Walk sets = arrays.sets.From(n, first);
-    for (int64_t i = 0; i < count; ++i) {
-      const Standard& set = sets.Next();
-      const double g0 = step.sum_g[pair + i];
-      arrays.g0[at + i] = g0;
-      arrays.q[at + i] = set.rho * (step.sum_gx[pair + i] + (mean[i] - set.mean) * g0);
-    }
+    AddLogits(args, attention, n, first, count, arrays.scales + at);
+    const AttentiveSets::Chunk sets(arrays.sets, n, first, count);
+    Simd().attentive_gradients({PairsAt(args.moments, at, count), sets.mean, sets.rho,
+                                step.sum_g + pair, step.sum_gx + pair, arrays.q + at,
+                                arrays.g0 + at});
     const auto add = [&](const float* parameter, const double* with) {
       if (!parameter) return;
       Simd().row_products(AttentiveMatrix(args, parameter, first, count), with + at, d);
@@ -88,94 +79,94 @@ void GradAttention(const Attention& attention, const Unit& unit) {
   for (int64_t n = unit.row; n < end; ++n) attention.NormGradRow(n);
 }
 
-// Ga of a sample.
-void MixSample(const AttentiveNormBackward& args, const BackwardArrays& arrays, int64_t n) {
-  double* out = arrays.mixed + n * args.view.channels;
-  if (!args.gamma) {
-    std::fill_n(out, args.view.channels, 1.0);
-    return;
-  }
-  Simd().mix_rows(AttentiveMatrix(args, args.gamma, 0, args.view.channels),
-                  arrays.attention.lambda + n * args.mixtures, 1, out);
-}
-
-// P_R / M and Q_R / M of the channels.
-void SumChannels(const AttentiveNormBackward& args, const BackwardArrays& arrays) {
-  const int64_t channels = args.view.channels;
-  const int64_t tasks = (channels + kAttentiveChunk - 1) / kAttentiveChunk;
+// Ga of the unit, and what the sets need of it.
+void MixScales(const AttentiveNormBackward& args, const BackwardArrays& arrays, const Unit& unit) {
   const double scale = 1 / args.values();
-  ParallelFor(tasks, args.view.pairs(), [&](int64_t task, int) {
-    const int64_t first = task * kAttentiveChunk;
-    const int64_t end = std::min(first + kAttentiveChunk, channels);
-    for (int64_t c = first; c < end; ++c) arrays.of_channel[c] = {0, 0};
-    for (int64_t n = 0; n < args.view.rows; ++n) {
-      for (int64_t c = first; c < end; ++c) {
-        const int64_t at = n * channels + c;
-        arrays.of_channel[c].p += arrays.mixed[at] * arrays.g0[at] * scale;
-        arrays.of_channel[c].q += arrays.mixed[at] * arrays.q[at] * scale;
+  ForEachChannelBlock(unit, [&](int64_t, int64_t first, int64_t count) {
+    double* sums[] = {arrays.channel_p + first, arrays.channel_q + first};
+    for (int64_t n = unit.row; n < unit.row + unit.rows; ++n) {
+      const int64_t at = n * unit.channels + first;
+      MixParameter(args, arrays.attention, n, first, count, args.gamma, 1, arrays.mixed + at);
+      if (!args.batch_of_x()) continue;
+      if (n == 0) {
+        for (double* sum : sums) std::fill_n(sum, count, 0.0);
       }
+      Simd().attentive_channel_sums(
+          {count, arrays.mixed + at, arrays.g0 + at, arrays.q + at, sums[0], sums[1]});
+    }
+    for (double* sum : sums) {
+      for (int64_t i = 0; args.batch_of_x() && i < count; ++i) sum[i] *= scale;
     }
   });
 }
 
-// The same of the group that starts at channel c of sample n.
-SetGradient SumGroup(const AttentiveNormBackward& args, const BackwardArrays& arrays, int64_t n,
-                     int64_t c) {
+// P_R / M and Q_R / M of sample n's groups from channel `first` on, for each channel of a chunk.
+// The arrays hold those of the chunk before, whose last group may go on.
+void SumGroups(const AttentiveNormBackward& args, const BackwardArrays& arrays, int64_t n,
+               int64_t first, int64_t count, double* p, double* q) {
   const double scale = 1 / args.values();
-  SetGradient sum = {0, 0};
-  const int64_t first = n * args.view.channels + c;
-  for (int64_t at = first; at < first + args.channels_per_group; ++at) {
-    sum.p += arrays.mixed[at] * arrays.g0[at] * scale;
-    sum.q += arrays.mixed[at] * arrays.q[at] * scale;
+  const int64_t size = args.channels_per_group;
+  double sum_p = p[kAttentiveChunk - 1];
+  double sum_q = q[kAttentiveChunk - 1];
+  for (int64_t i = 0; i < count; ++i) {
+    if ((first + i) % size == 0) {
+      sum_p = sum_q = 0;
+      const int64_t from = n * args.view.channels + first + i;
+      for (int64_t at = from; at < from + size; ++at) {
+        sum_p += arrays.mixed[at] * arrays.g0[at] * scale;
+        sum_q += arrays.mixed[at] * arrays.q[at] * scale;
+      }
+    }
+    p[i] = sum_p;
+    q[i] = sum_q;
   }
-  return sum;
 }
 
 void SetSlopes(const AttentiveNormBackward& args, const BackwardArrays& arrays, const Unit& unit,
                int64_t n, BackwardStep& step) {
   const SlopeRule rule = {SqueezeRule::Of(args), static_cast<double>(args.view.positions),
                           args.one_value()};
-  SetGradient set = {0, 0};
+  double group_p[kAttentiveChunk];
+  double group_q[kAttentiveChunk];
+  group_p[kAttentiveChunk - 1] = group_q[kAttentiveChunk - 1] = 0;
   ForEachChunk(unit.channels, [&](int64_t first, int64_t count) {
     double squeezed_gradient[kAttentiveChunk];
     Simd().mix_rows(AttentiveMatrix(args, args.attention_kernel, first, count),
                     arrays.attention.dz + n * args.mixtures, 1, squeezed_gradient);
-    AttentiveSets::Walk sets = arrays.sets.From(n, first);
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t c = first + i;
-      const int64_t at = n * unit.channels + c;
-      if (args.batch_of_x()) {
-        set = arrays.of_channel[c];
-      } else if (!args.batch_backbone && c % args.channels_per_group == 0) {
-        set = SumGroup(args, arrays, n, c);
-      }
-      const double mean = static_cast<double>(args.moments.hi[at]) + args.moments.lo[at];
-      const Standard& by = sets.Next();
-      const double squeezed = mean * arrays.scales[at];
-      const Slopes slopes(rule, set, by.rho, mean - by.mean, arrays.mixed[at], squeezed,
-                          arrays.scales[at], squeezed_gradient[i], arrays.g0[at]);
-      step.Set(unit.at(n, c), slopes.p, slopes.q, slopes.t);
+    const int64_t at = n * unit.channels + first;
+    const int64_t pair = unit.at(n, first);
+    const AttentiveSets::Chunk sets(arrays.sets, n, first, count);
+    AttentiveBackwardStep slopes = {};
+    slopes.pairs = PairsAt(args.moments, at, count);
+    slopes.rule = &rule;
+    slopes.set_mean = sets.mean;
+    slopes.set_rho = sets.rho;
+    if (args.batch_backbone) {
+      slopes.set_p = arrays.channel_p + first;
+      slopes.set_q = arrays.channel_q + first;
+    } else {
+      SumGroups(args, arrays, n, first, count, group_p, group_q);
+      slopes.set_p = group_p;
+      slopes.set_q = group_q;
     }
+    slopes.scales = arrays.scales + at;
+    slopes.squeezed_gradient = squeezed_gradient;
+    slopes.g0 = arrays.g0 + at;
+    slopes.mixed = arrays.mixed + at;
+    slopes.p = step.p_ + pair;
+    slopes.q = step.q_ + pair;
+    slopes.t = step.t_ + pair;
+    Simd().attentive_backward(slopes);
   });
-  // Only now, for a group may go beyond a chunk.
-  for (int64_t at = n * unit.channels; at < (n + 1) * unit.channels; ++at) {
-    const double mean = static_cast<double>(args.moments.hi[at]) + args.moments.lo[at];
-    arrays.mixed[at] = mean * arrays.scales[at];
-  }
 }
 
 void Backward(const AttentiveNormBackward& args, const BackwardArrays& arrays, const Unit& unit,
               BackwardStep& step) {
-  arrays.sets.Merge(unit, [&](int64_t n, int64_t c) {
-    const int64_t at = n * args.view.channels + c;
-    return Statistic{static_cast<double>(args.moments.hi[at]) + args.moments.lo[at],
-                     args.moments.variance[at]};
-  });
+  arrays.sets.Merge(unit);
   ForEachSample(args, unit, [&](int64_t n) { TakeSample(args, arrays, unit, n, step); });
   FinishAttention(arrays.attention, unit, nullptr);
   GradAttention(arrays.attention, unit);
-  ForEachSample(args, unit, [&](int64_t n) { MixSample(args, arrays, n); });
-  if (args.batch_of_x()) SumChannels(args, arrays);
+  MixScales(args, arrays, unit);
   ForEachSample(args, unit, [&](int64_t n) { SetSlopes(args, arrays, unit, n, step); });
 }
 
@@ -183,7 +174,7 @@ void Backward(const AttentiveNormBackward& args, const BackwardArrays& arrays, c
 void WriteMatrices(const AttentiveNormBackward& args, const BackwardArrays& arrays) {
   constexpr int64_t kColumns = 64;
   const int64_t channels = args.view.channels;
-  const int64_t tasks = (channels + kColumns - 1) / kColumns;
+  const int64_t tasks = CeilDiv(channels, kColumns);
   ParallelFor(tasks, args.view.pairs() * args.mixtures, [&](int64_t task, int) {
     const int64_t first = task * kColumns;
     const int64_t count = std::min(kColumns, channels - first);
@@ -233,6 +224,11 @@ Status Run(const AttentiveNormBackward& args, void* workspace) {
   const BackwardArrays arrays(space, args);
   arrays.sets.TakeGiven();
   TakeGivenColumns(arrays.attention);
+  if (args.given()) {
+    for (double* sums : {arrays.channel_p, arrays.channel_q}) {
+      std::fill_n(sums, args.view.channels, 0.0);
+    }
+  }
   RunBackward(
       args.view, AttentiveCoupling(args), args.dy, args.x, args.moments, args.dx, {},
       [&](const Unit& unit, BackwardStep& step) { Backward(args, arrays, unit, step); },

@@ -19,40 +19,26 @@ struct ForwardArrays {
 // A = Ga * rho and B = Be + A * D of a sample.
 void SetCoefficients(const AttentiveNormForward& args, const ForwardArrays& arrays,
                      const Unit& unit, int64_t n, ForwardStep& step) {
-  const double* weights = arrays.attention.lambda + n * args.mixtures;
-  const bool one_value = args.one_value();
   ForEachChunk(unit.channels, [&](int64_t first, int64_t count) {
     double scale[kAttentiveChunk];
     double offset[kAttentiveChunk];
-    const auto mix = [&](const float* parameter, double otherwise, double* out) {
-      if (parameter) {
-        Simd().mix_rows(AttentiveMatrix(args, parameter, first, count), weights, 1, out);
-      } else {
-        std::fill_n(out, count, otherwise);
-      }
-    };
-    mix(args.gamma, 1, scale);
-    mix(args.beta, 0, offset);
-    AttentiveSets::Walk sets = arrays.sets.From(n, first);
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t pair = unit.at(n, first + i);
-      const Standard& set = sets.Next();
-      const double a = one_value ? 0 : scale[i] * set.rho;
-      step.Set(pair, a, offset[i] + a * (step.mean[pair] - set.mean));
-    }
+    MixParameter(args, arrays.attention, n, first, count, args.gamma, 1, scale);
+    MixParameter(args, arrays.attention, n, first, count, args.beta, 0, offset);
+    const AttentiveSets::Chunk sets(arrays.sets, n, first, count);
+    const int64_t pair = unit.at(n, first);
+    Simd().attentive_forward({PairsAt(args.moments, n * unit.channels + first, count),
+                              args.one_value(), sets.mean, sets.rho, scale, offset, step.a_ + pair,
+                              step.b_ + pair});
   });
 }
 
 void Forward(const AttentiveNormForward& args, const ForwardArrays& arrays, const Unit& unit,
              ForwardStep& step) {
-  const SqueezeRule squeeze = SqueezeRule::Of(args);
   ForEachSample(args, unit, [&](int64_t n) {
     StartLogits(arrays.attention, n);
     ForEachChunk(unit.channels, [&](int64_t first, int64_t count) {
       double scales[kAttentiveChunk];
-      const int64_t pair = unit.at(n, first);
-      SqueezeScales(squeeze, count, step.variance + pair, scales);
-      AddLogits(args, arrays.attention, n, first, count, step.mean + pair, scales);
+      AddLogits(args, arrays.attention, n, first, count, scales);
     });
   });
   FinishAttention(arrays.attention, unit, arrays.columns);
@@ -60,10 +46,7 @@ void Forward(const AttentiveNormForward& args, const ForwardArrays& arrays, cons
   std::transform(arrays.attention.lambda + from,
                  arrays.attention.lambda + from + unit.rows * args.mixtures, args.attention + from,
                  [](double weight) { return static_cast<float>(weight); });
-  arrays.sets.Merge(unit, [&](int64_t n, int64_t c) {
-    const int64_t pair = unit.at(n, c);
-    return Statistic{step.mean[pair], step.variance[pair]};
-  });
+  arrays.sets.Merge(unit);
   ForEachSample(args, unit, [&](int64_t n) { SetCoefficients(args, arrays, unit, n, step); });
 }
 

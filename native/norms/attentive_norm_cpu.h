@@ -7,6 +7,7 @@
 #include "core/thread_pool.h"
 #include "core/workspace.h"
 #include "norms/attentive_mix.h"
+#include "norms/attentive_norm_simd.h"
 #include "norms/merge_statistics.h"
 
 namespace tfjs_norm {
@@ -48,103 +49,121 @@ void ForEachSample(const AttentiveNorm& args, const Unit& unit, F f) {
 struct AttentiveSets {
   const AttentiveNorm& args;
   Statistic* channels;  // [C]: with batch statistics of x
-  Standard* standards;  // [C], or [N, groups]
+  double* mean;         // [C], or [N, groups]
+  double* rho;
 
   AttentiveSets(Workspace& space, const AttentiveNorm& of) : args(of) {
     channels = space.Take<Statistic>(of.batch_of_x() ? of.view.channels : 0);
-    standards = space.Take<Standard>(of.batch_backbone ? of.view.channels
-                                                       : of.view.pairs() / of.channels_per_group);
+    const int64_t sets =
+        of.batch_backbone ? of.view.channels : of.view.pairs() / of.channels_per_group;
+    mean = space.Take<double>(sets);
+    rho = space.Take<double>(sets);
   }
 
   void TakeGiven() const {
     if (!args.given()) return;
     for (int64_t c = 0; c < args.view.channels; ++c) {
-      standards[c] = Standard::Of(args.moving_mean[c], args.moving_variance[c], args.epsilon);
+      Set(c, {args.moving_mean[c], args.moving_variance[c]});
     }
   }
 
-  // Of the channels from c on, one after the other.
-  class Walk {
+  // Those of a chunk of sample n's channels, one for each.
+  class Chunk {
    public:
-    Walk(const Standard* first, int64_t size, int64_t done)
-        : set_(first), size_(size), left_(size - done) {}
-    const Standard& Next() {
-      const Standard& now = *set_;
-      if (--left_ == 0) {
-        ++set_;
-        left_ = size_;
+    Chunk(const AttentiveSets& sets, int64_t n, int64_t first, int64_t count)
+        : mean(sets.mean + first), rho(sets.rho + first) {
+      if (sets.args.batch_backbone) return;
+      const int64_t size = sets.args.channels_per_group;
+      const int64_t row = n * (sets.args.view.channels / size);
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t set = row + (first + i) / size;
+        means_[i] = sets.mean[set];
+        rhos_[i] = sets.rho[set];
       }
-      return now;
+      mean = means_;
+      rho = rhos_;
     }
+    Chunk(const Chunk&) = delete;
+    Chunk& operator=(const Chunk&) = delete;
+
+    const double* mean;
+    const double* rho;
 
    private:
-    const Standard* set_;
-    int64_t size_, left_;
+    double means_[kAttentiveChunk];
+    double rhos_[kAttentiveChunk];
   };
-  Walk From(int64_t n, int64_t c) const {
-    const int64_t size = args.channels_per_set();
-    const int64_t row = args.batch_backbone ? 0 : n * (args.view.channels / size);
-    return Walk(standards + row + c / size, size, c % size);
-  }
 
-  // From own(n, c), statistics of the unit's pairs.
-  template <typename Own>
-  void Merge(const Unit& unit, Own own) const {
-    if (args.given()) return;
+  // From the moments of the unit's pairs.
+  void Merge(const Unit& unit) const {
     if (args.batch_of_x()) {
-      const int64_t tasks = (unit.channels + kAttentiveChunk - 1) / kAttentiveChunk;
-      ParallelFor(tasks, unit.pairs(), [&](int64_t task, int) {
-        const int64_t first = task * kAttentiveChunk;
-        const int64_t end = std::min(first + kAttentiveChunk, unit.channels);
-        MergeChannels(unit.rows, first, end, own, channels);
-        for (int64_t c = first; c < end; ++c) {
-          standards[c] = Standard::Of(channels[c].mean, channels[c].variance, args.epsilon);
-        }
+      ForEachChannelBlock(unit, [&](int64_t, int64_t first, int64_t count) {
+        double unused[kSetSums];
+        MergeChannels(args.view, args.moments, first, count, 1, channels,
+                      [&](int64_t) { return unused; });
+        for (int64_t c = first; c < first + count; ++c) Set(c, channels[c]);
       });
-      return;
-    }
-    const int64_t size = args.channels_per_group;
-    for (int64_t n = unit.row; n < unit.row + unit.rows; ++n) {
-      for (int64_t c = 0; c < unit.channels; c += size) {
-        const Statistic set = MergeStatistics(size, [&](int64_t i) { return own(n, c + i); });
-        standards[(n * unit.channels + c) / size] =
-            Standard::Of(set.mean, set.variance, args.epsilon);
+    } else if (!args.given()) {
+      const int64_t size = args.channels_per_group;
+      const int64_t end = (unit.row + unit.rows) * unit.channels;
+      for (int64_t pair = unit.row * unit.channels; pair < end; pair += size) {
+        Set(pair / size, MergePairs(args.moments, pair, size));
       }
     }
   }
-};
 
-// r of some pairs with these biased variances.
-inline void SqueezeScales(const SqueezeRule& rule, int64_t count, const double* variance,
-                          double* scales) {
-  if (rule.relative) {
-    Simd().inverse_roots(count, variance, rule.factor, rule.epsilon, scales);
-  } else {
-    std::fill_n(scales, count, 1.0);
+ private:
+  void Set(int64_t set, const Statistic& of) const {
+    mean[set] = of.mean;
+    rho[set] = Standard::Of(of.mean, of.variance, args.epsilon).rho;
   }
-}
+};
 
 inline void StartLogits(const Attention& attention, int64_t n) {
   double* row = attention.h + n * attention.mixtures;
   for (int64_t k = 0; k < attention.mixtures; ++k) row[k] = attention.Bias(k);
 }
 
-// Adds the share of `count` channels from `first` on, with these means and r, to sample n's logits.
+// Adds the share of `count` channels from `first` on to sample n's logits; r into `scales`.
 inline void AddLogits(const AttentiveNorm& args, const Attention& attention, int64_t n,
-                      int64_t first, int64_t count, const double* mean, const double* scales) {
+                      int64_t first, int64_t count, double* scales) {
   double squeezed[kAttentiveChunk];
-  for (int64_t i = 0; i < count; ++i) squeezed[i] = mean[i] * scales[i];
+  const SqueezeRule rule = SqueezeRule::Of(args);
+  const int64_t pair = n * args.view.channels + first;
+  Simd().attentive_squeeze({PairsAt(args.moments, pair, count), &rule, scales, squeezed});
   Simd().row_products(AttentiveMatrix(args, args.attention_kernel, first, count), squeezed,
                       attention.h + n * attention.mixtures);
+}
+
+// Mixes `count` channels of a [K, C] parameter from `first` on with sample n's weights.
+inline void MixParameter(const AttentiveNorm& args, const Attention& attention, int64_t n,
+                         int64_t first, int64_t count, const float* parameter, double otherwise,
+                         double* out) {
+  if (parameter) {
+    Simd().mix_rows(AttentiveMatrix(args, parameter, first, count),
+                    attention.lambda + n * args.mixtures, 1, out);
+  } else {
+    std::fill_n(out, count, otherwise);
+  }
+}
+
+// Of a logit over the samples, relative to the first: equal logits have exactly that mean.
+inline Statistic OfLogit(const Attention& attention, int64_t k) {
+  const auto at = [&](int64_t n) { return attention.h[n * attention.mixtures + k]; };
+  const double count = static_cast<double>(attention.rows);
+  double rest = 0;
+  for (int64_t n = 1; n < attention.rows; ++n) rest += at(n) - at(0);
+  const double mean = at(0) + rest / count;
+  double squares = 0;
+  for (int64_t n = 0; n < attention.rows; ++n) squares += (at(n) - mean) * (at(n) - mean);
+  return {mean, squares / count};
 }
 
 // Logits of the unit's samples -> h and lambda. `columns` (may be null) gets the batch statistics.
 inline void FinishAttention(const Attention& attention, const Unit& unit, Statistic* columns) {
   if (attention.batch_of_logits) {
     for (int64_t k = 0; k < attention.mixtures; ++k) {
-      const Statistic set = MergeStatistics(attention.rows, [&](int64_t n) {
-        return Statistic{attention.h[n * attention.mixtures + k], 0};
-      });
+      const Statistic set = OfLogit(attention, k);
       attention.columns[k] = Standard::Of(set.mean, set.variance, attention.epsilon);
       if (columns) columns[k] = set;
     }

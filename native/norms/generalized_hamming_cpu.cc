@@ -124,7 +124,7 @@ Status Run(const HammingBackward& args, void* workspace) {
   SumPerChannel(view, args.dy, args.acc, map.Soft(), args.dacc, sums, arrays.workspace);
   // The places of a channel are merged into the first one.
   const int64_t channels = args.shape.channels;
-  MergePieces(view.channels / channels, channels, arrays.sums);
+  MergePieces(view.channels / channels, channels, channels, arrays.sums);
   for (int64_t c = 0; c < channels; ++c) {
     args.dr[c] = static_cast<float>(args.map.alpha * arrays.sums[c]);
   }

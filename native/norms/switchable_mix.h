@@ -68,9 +68,13 @@ struct Pair {
   double d;
   double rho;
 
+  static NORM_HOST_DEVICE Triple Below(const Statistic& own, const Statistic& layer,
+                                       const Statistic& batch, bool use_batch) {
+    return {0.0, own.mean - layer.mean, use_batch ? own.mean - batch.mean : 0.0};
+  }
   NORM_HOST_DEVICE Pair(const Weights& weights, const Statistic& own, const Statistic& layer,
                         const Statistic& batch, bool use_batch, double epsilon)
-      : below{0.0, own.mean - layer.mean, use_batch ? own.mean - batch.mean : 0.0},
+      : below(Below(own, layer, batch, use_batch)),
         variance{own.variance, layer.variance, use_batch ? batch.variance : 0.0},
         d(weights.mean.Dot(below)),
         rho(1.0 / sqrt(weights.variance.Dot(variance) + epsilon)) {}
@@ -98,18 +102,20 @@ struct SetGradient {
 struct Slopes {
   double p, q, t;
 
-  NORM_HOST_DEVICE Slopes(const Weights& w, const Pair& pair, const SetGradient& own,
-                          const SetGradient& layer, const SetGradient& batch, double gamma,
-                          double factor, double positions, double g0) {
-    p = gamma * pair.rho;
-    q = 2.0 * factor / positions *
+  // p_of is A of the pair, below its m - m_k.
+  NORM_HOST_DEVICE Slopes(const Weights& w, const Triple& below, const SetGradient& own,
+                          const SetGradient& layer, const SetGradient& batch, double p_of,
+                          double factor, double positions) {
+    const double per_position = 1.0 / positions;
+    p = p_of;
+    q = 2.0 * factor * per_position *
         (w.variance.instance * own.v + w.variance.layer * layer.v + w.variance.batch * batch.v);
     t = (w.mean.instance * own.mu + w.mean.layer * layer.mu + w.mean.batch * batch.mu +
-         2.0 * (w.variance.layer * layer.v * pair.below.layer +
-                w.variance.batch * batch.v * pair.below.batch)) /
-        positions;
+         2.0 * (w.variance.layer * layer.v * below.layer +
+                w.variance.batch * batch.v * below.batch)) *
+        per_position;
     if (positions == 1.0) {
-      t += p * g0;
+      t -= own.mu;
       p = q = 0.0;
     }
   }

@@ -131,10 +131,11 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 1)
          j += static_cast<int>(blockDim.x)) {
       const int64_t at = block.Pair(tiling, j);
       const int64_t channel = block.Channel(tiling, j);
-      const switchable::Slopes slopes(weights, args.pairs.At(weights, at), args.of_pair[at],
-                                      args.of_sample[at / args.pairs.channels],
-                                      args.of_channel[channel], args.pairs.Gamma(channel),
-                                      args.pairs.factor, args.positions, args.g0[at]);
+      const switchable::Pair pair = args.pairs.At(weights, at);
+      const switchable::Slopes slopes(
+          weights, pair.below, args.of_pair[at], args.of_sample[at / args.pairs.channels],
+          args.of_channel[channel], args.pairs.Gamma(channel) * pair.rho, args.pairs.factor,
+          args.positions);
       args.p[at] = static_cast<float>(slopes.p);
       args.q[at] = static_cast<float>(slopes.q);
       args.t[at] = args.one_value ? 0.0f : static_cast<float>(slopes.t);

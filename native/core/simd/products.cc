@@ -76,17 +76,12 @@ void MixWideRows(const WideMatrix& m, const double* weights, int64_t weight_stri
   MixAll(m.rows, m.columns, m.data, m.stride, weights, weight_stride, out);
 }
 
-void InverseRoots(int64_t count, const double* values, double factor, double epsilon, double* out) {
-  for (int64_t i = 0; i < count; ++i) out[i] = 1 / __builtin_sqrt(factor * values[i] + epsilon);
-}
-
 }  // namespace
 
 void RegisterProducts(SimdKernels* kernels) {
   kernels->row_products = RowProducts;
   kernels->mix_rows = MixRows;
   kernels->mix_wide_rows = MixWideRows;
-  kernels->inverse_roots = InverseRoots;
 }
 
 }  // namespace NORM_SIMD
