@@ -1,4 +1,5 @@
 // The backward half of host_pipeline.h.
+#include "core/host_pairs.h"
 #include "core/host_pipeline.h"
 #include "core/host_plan.h"
 

@@ -51,51 +51,10 @@ inline int SumCount(Map map) {
   return map == Map::kAffine ? 2 : 3;
 }
 
-// Adjacent channels of a row: sums about x[i * stride] over the positions, `scale` times which is a
-// mean, become the mean and the biased variance.
-struct FinishedMoments {
-  int64_t channels;
-  double scale;
-  const float* x;
-  int64_t stride;
-  double* mean;      // sums of x - shift
-  double* variance;  // and of its square
-  double* low;       // mean - hi, or 0: without hi, and where what follows is about zero
-  bool about_zero;
-  float* hi;  // saved, as are the next two; null where they are not
-  float* lo;
-  float* saved_variance;
-};
-
-// Alike: sums of dy * (x - hi) become those about the exact mean; `low` = lo.
-struct CenteredSums {
-  int64_t channels;
-  const float* lo;
-  const double* sum_g;
-  double* sum_gx;
-  double* low;
-};
-
-// Saved moments of adjacent channels of a row.
-struct SavedPairs {
-  int64_t channels;
-  const float* hi;
-  const float* lo;
-  const float* variance;
-};
-
-// Of a set of pairs, about the mean of one of them: sums of means, of their squares, of variances.
-constexpr int kSetSums = 3;
-
-// Adds the pairs to the sums of their channels, if any, and gives their own.
-struct MergedPairs {
-  SavedPairs pairs;
-  double first;     // what their own sums are about
-  double* sums;     // [kSetSums]
-  const float* hi;  // what the channels' sums are about
-  const float* lo;
-  double* channels[kSetSums];  // null: none
-};
+// Of core/host_pairs.h.
+struct FinishedMoments;
+struct CenteredSums;
+struct MergedPairs;
 
 struct RowForwardBlock {
   int64_t rows;

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "core/host_simd.h"
+#include "core/host_pairs.h"
 
 namespace tfjs_norm {
 namespace attentive {

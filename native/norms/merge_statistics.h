@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/host_grid.h"
+#include "core/host_pairs.h"
 #include "core/host_simd.h"
 #include "core/thread_pool.h"
 #include "norms/statistic.h"

@@ -10,27 +10,20 @@
 
 #include <cmath>
 
+#include "core/host_device.h"
 #include "norms/online_norm.h"
-
-#ifdef __CUDACC__
-#define NORM_STEP __host__ __device__ inline
-#else
-// Never a function of its own: the host compiles these with several instruction sets
-// (core/host_simd.h).
-#define NORM_STEP inline __attribute__((always_inline))
-#endif
 
 namespace tfjs_norm {
 namespace online {
 
-NORM_STEP double Read(const OnlineState& state, int64_t channels, int64_t channel) {
+NORM_HOST_DEVICE double Read(const OnlineState& state, int64_t channels, int64_t channel) {
   const double low = state.low_parts ? static_cast<double>(state.from[channels + channel]) : 0.0;
   return static_cast<double>(state.from[channel]) + low;
 }
 
 // Not training: as it was, every bit.
-NORM_STEP void Write(const OnlineState& state, int64_t channels, int64_t channel, double value,
-                     bool training) {
+NORM_HOST_DEVICE void Write(const OnlineState& state, int64_t channels, int64_t channel,
+                            double value, bool training) {
   if (!state.to) return;
   const float high = training ? static_cast<float>(value) : state.from[channel];
   state.to[channel] = high;
@@ -44,7 +37,7 @@ struct Running {
   double mean;
   double variance;
 
-  NORM_STEP void Follow(double m, double v, double rate) {
+  NORM_HOST_DEVICE void Follow(double m, double v, double rate) {
     const double d = m - mean;
     const double keep = 1.0 - rate;
     variance = keep * variance + rate * (v + keep * d * d);
@@ -59,13 +52,13 @@ struct Line {
   double a;
   double b;
 
-  NORM_STEP Line(double offset, double deviation, double gamma, double beta)
+  NORM_HOST_DEVICE Line(double offset, double deviation, double gamma, double beta)
       : rho(1.0 / deviation), d(offset), a(gamma * rho), b(beta + a * offset) {}
 
   // Of one pair of a sample: the sum over the channels is C mean(out^2).
-  NORM_STEP double Square(double v) const { return a * a * v + b * b; }
+  NORM_HOST_DEVICE double Square(double v) const { return a * a * v + b * b; }
   // sum(dy out)
-  NORM_STEP double Product(double g0, double g1) const { return a * g1 + b * g0; }
+  NORM_HOST_DEVICE double Product(double g0, double g1) const { return a * g1 + b * g0; }
 };
 
 // The gradient that enters the control process, g = p dy + q xc + t, and its sums.
@@ -78,7 +71,7 @@ struct Compensated {
 };
 
 // From the sum over the channels of Line::Square.
-NORM_STEP double Zeta(double squares, double channels, double epsilon) {
+NORM_HOST_DEVICE double Zeta(double squares, double channels, double epsilon) {
   return sqrt(squares / channels + epsilon);
 }
 
@@ -88,12 +81,12 @@ struct LayerScale {
   double kappa;
 
   // products: the sum over the channels of Line::Product.
-  NORM_STEP LayerScale(double squares, double products, double channels, double positions,
-                       double epsilon)
+  NORM_HOST_DEVICE LayerScale(double squares, double products, double channels, double positions,
+                              double epsilon)
       : zeta(Zeta(squares, channels, epsilon)), kappa(products / (positions * channels * zeta)) {}
 
-  NORM_STEP Compensated Apply(const Line& line, double v, double g0, double g1,
-                              double positions) const {
+  NORM_HOST_DEVICE Compensated Apply(const Line& line, double v, double g0, double g1,
+                                     double positions) const {
     Compensated g;
     const double slope = -kappa / (zeta * zeta);
     g.p = 1.0 / zeta;
@@ -117,8 +110,8 @@ struct ControlStep {
   ControlStep() = default;
 
   // per_position: 1 / S.
-  NORM_STEP ControlStep(const Line& line, const Compensated& g, double v, double gamma,
-                        double per_position, double rate) {
+  NORM_HOST_DEVICE ControlStep(const Line& line, const Compensated& g, double v, double gamma,
+                               double per_position, double rate) {
     const double mean = line.d * line.rho;
     const double square = (v + line.d * line.d) * line.rho * line.rho;
     g_hat = (g.g1 + line.d * g.g0) * line.rho;
@@ -133,7 +126,7 @@ struct Control {
   double u;
   double v;
 
-  NORM_STEP void Follow(const ControlStep& step, double rate) {
+  NORM_HOST_DEVICE void Follow(const ControlStep& step, double rate) {
     u = (1.0 - rate) * u + step.add_u - step.pull * v;
     v = step.keep * v + step.add_v;
   }
@@ -145,8 +138,8 @@ struct Slopes {
   double q;
   double t;
 
-  NORM_STEP Slopes(const Line& line, const Compensated& g, const Control& before, double gamma,
-                   double rate) {
+  NORM_HOST_DEVICE Slopes(const Line& line, const Compensated& g, const Control& before,
+                          double gamma, double rate) {
     const double scale = gamma * line.rho;
     const double pull = rate * before.v * line.rho * line.rho;
     p = scale * g.p;

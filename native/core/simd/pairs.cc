@@ -1,5 +1,6 @@
 // What the pipeline does with the sums of (row, channel) pairs, between its passes over the tensor.
 // Plain loops, which the compiler vectorises; of copies of their arguments, which no store changes.
+#include "core/host_pairs.h"
 #include "core/host_simd.h"
 
 namespace tfjs_norm {
