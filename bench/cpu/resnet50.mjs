@@ -1,4 +1,4 @@
-// ResNet-50's kernels without those of its shortcuts, each with the outputs of the one before as inputs.
+// ResNet-50's kernels.
 
 const STAGES = [
   { width: 64, blocks: 3 },
@@ -7,7 +7,10 @@ const STAGES = [
   { width: 512, blocks: 3 },
 ];
 
-/** The shapes of the stem, of the three convolutions of every block and of the classifier: 22.7 million values. */
+/**
+ * The shapes of the stem, of the three convolutions of every block and of the classifier, each with the outputs of the one
+ * before as inputs: 22.7 million values.
+ */
 export function resnet50Chain() {
   const chain = [[7, 7, 3, 64]];
   for (const { width, blocks } of STAGES) {
@@ -18,4 +21,15 @@ export function resnet50Chain() {
   }
   chain.push([chain.at(-1).at(-1), 1000]);
   return chain;
+}
+
+/** Those and the shortcuts of the first block of each stage: 54 kernels, 25.5 million values. */
+export function resnet50Kernels() {
+  let channels = 64;
+  const shortcuts = STAGES.map(({ width }) => {
+    const shape = [1, 1, channels, 4 * width];
+    channels = 4 * width;
+    return shape;
+  });
+  return [...resnet50Chain(), ...shortcuts];
 }

@@ -7,6 +7,7 @@
 #include "test/host_cases.h"
 #include "test/host_element_cases.h"
 #include "test/host_hamming_cases.h"
+#include "test/host_weight_cases.h"
 
 namespace tfjs_norm::test {
 namespace {
@@ -300,9 +301,11 @@ int main() {
     }
     for (const RowCase& c : LargeRows()) CheckRow(c);
     for (const AttentiveCase& c : AttentiveCases()) CheckAttentive(c);
+    for (const HostWeightCase& c : HostWeightCases()) CheckWeights(c);
     for (const EquiCase& c : AwkwardEqui(false)) CheckEqui(c);
     for (const HammingCase& c : AwkwardHamming(false)) CheckHamming(c);
     // Outputs that bypass the caches.
+    for (const int64_t columns : {4096, 4095}) CheckWeights({{{1100, columns, 1}}});
     for (const int64_t columns : {4096, 4095}) CheckEqui({{{1, 1100, columns}}, 50, 2, 1, 0});
     for (const HammingThreshold threshold : kHammingThresholds) {
       CheckHamming({{2, 35000, 64, false}, threshold, {}, 0});

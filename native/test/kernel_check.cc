@@ -200,6 +200,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   for (const WeightCase& c : AwkwardWeights(options.quick)) {
     CheckWeightNorm(results, device, c, random);
   }
+  if (!options.quick) CheckLaunchesOfResNet50(results, device);
   for (const EquiCase& c : AwkwardEqui(options.quick)) CheckEquiNorm(results, device, c, random);
   for (const SeluCase& c : AwkwardSelu(options.quick)) CheckSelu(results, device, c, random);
   for (const HammingCase& c : AwkwardHamming(options.quick)) {

@@ -152,6 +152,62 @@ inline void CheckWeightNorm(Results& results, Device device, const WeightCase& c
   }
 }
 
+// The kernels of ResNet-50: 54 weights, 25.5 million values.
+inline std::vector<WeightView> ResNet50() {
+  std::vector<WeightView> views = {{7 * 7 * 3, 64, 1}};
+  int64_t channels = 64;
+  const std::vector<std::pair<int64_t, int>> stages = {{64, 3}, {128, 4}, {256, 6}, {512, 3}};
+  for (const auto& [width, blocks] : stages) {
+    views.push_back({channels, 4 * width, 1});  // the shortcut
+    for (int block = 0; block < blocks; ++block) {
+      views.push_back({channels, width, 1});
+      views.push_back({9 * width, width, 1});
+      views.push_back({width, 4 * width, 1});
+      channels = 4 * width;
+    }
+  }
+  views.push_back({channels, 1000, 1});
+  return views;
+}
+
+// All of ResNet-50 is one launch forward and one backward. What they compute does not matter here:
+// the weights share their memory.
+inline void CheckLaunchesOfResNet50(Results& results, Device device) {
+  const std::vector<WeightView> views = ResNet50();
+  results.Case("the weights of ResNet-50");
+  results.That(views.size() == 54, "54 weights");
+  int64_t largest = 0;
+  int64_t entries = 0;
+  for (const WeightView& view : views) {
+    largest = std::max(largest, view.size());
+    entries += view.kept;
+  }
+  Memory memory(device);
+  const float* x = memory.Poisoned(largest);
+  float* y = memory.Poisoned(largest);
+  const float* gamma = memory.Poisoned(2048);
+  float* dgamma = memory.Poisoned(2048);
+  const WeightNormSettings settings{Divisor::kNorm, false, 1e-12};
+  const Moments moments = Moments::From(memory.Poisoned(3 * entries), entries);
+  WeightNormForward forward{settings, {}, moments};
+  WeightNormBackward backward{settings, {}, moments};
+  for (const WeightView& view : views) {
+    forward.weights.push_back({view, x, gamma, y});
+    backward.weights.push_back({view, x, x, gamma, y, dgamma});
+  }
+  const auto launches = [&](const auto& args) {
+    NormCounters before = {};
+    NormCounters after = {};
+    norm_counters(&before);
+    results.Succeeded(RunOn(device, args, memory));
+    norm_counters(&after);
+    return after.launches - before.launches;
+  };
+  const int64_t want = device == Device::kCuda ? 1 : 0;
+  results.That(launches(forward) == want, "WeightNorm in one launch");
+  results.That(launches(backward) == want, "WeightNormGrad in one launch");
+}
+
 inline std::vector<WeightCase> AwkwardWeights(bool quick) {
   const std::vector<std::vector<WeightView>> lists = {
       {{27, 8, 1}},
