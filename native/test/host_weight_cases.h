@@ -56,8 +56,8 @@ inline void CheckWeights(const HostWeightCase& c) {
     ExpectNear(dx[i], want.dx, name + " dx", want.largest_scale * largest);
     // A sum of fan-in terms, which may cancel; and a rounding of the center, 2^-24 of the
     // deviation, meets the sum of dy.
-    const double terms =
-        std::sqrt(static_cast<double>(view.fan())) + 0.06 * want.largest_gradient_sum;
+    const double terms = std::max(
+        1.0, std::sqrt(static_cast<double>(view.fan())) + 0.06 * want.largest_gradient_sum);
     if (c.gamma) ExpectNear(dgamma[i], want.dgamma, name + " dgamma", terms);
   }
 }
@@ -66,7 +66,7 @@ inline std::vector<HostWeightCase> HostWeightCases() {
   const std::vector<std::vector<WeightView>> lists = {
       {{27, 64, 1}, {64, 10, 1}, {9, 6, 1}, {1, 5, 1}, {7, 1, 1}, {1, 1, 1}, {9, 5, 4}},
       {{9, 4, 7}, {4, 3, 33}, {1, 1, 500}, {0, 5, 1}, {3, 0, 1}, {4, 3, 0}},
-      {{2304, 256, 1}, {9, 64, 65}, {1, 1, 200001}, {12, 12, 1}},  // shared by all threads
+      {{576, 128, 1}, {9, 64, 65}, {1, 1, 70001}, {12, 12, 1}},  // shared by all threads
   };
   std::vector<HostWeightCase> cases;
   for (const std::vector<WeightView>& views : lists) {

@@ -40,7 +40,8 @@ inline WeightNorm Run(const WeightNormSettings& settings, const WeightView& view
   out.y.assign(view.size(), 0);
   out.dx.assign(view.size(), 0);
   const double fan = static_cast<double>(view.fan());
-  for (int64_t k = 0; k < view.kept; ++k) {
+  if (view.fan() == 0) out.dgamma.assign(view.kept, 0);
+  for (int64_t k = 0; k < view.kept && view.fan() > 0; ++k) {
     const auto for_each = [&](auto f) {
       for (int64_t o = 0; o < view.outer; ++o) {
         for (int64_t i = 0; i < view.inner; ++i) f((o * view.kept + k) * view.inner + i);
