@@ -66,7 +66,7 @@ inline std::vector<HostWeightCase> HostWeightCases() {
   const std::vector<std::vector<WeightView>> lists = {
       {{27, 64, 1}, {64, 10, 1}, {9, 6, 1}, {1, 5, 1}, {7, 1, 1}, {1, 1, 1}, {9, 5, 4}},
       {{9, 4, 7}, {4, 3, 33}, {1, 1, 500}, {0, 5, 1}, {3, 0, 1}, {4, 3, 0}},
-      {{576, 128, 1}, {9, 64, 65}, {1, 1, 70001}, {12, 12, 1}},  // shared by all threads
+      {{800, 128, 1}, {9, 64, 175}, {1, 1, 100001}, {12, 12, 1}},  // shared by all threads
   };
   std::vector<HostWeightCase> cases;
   for (const std::vector<WeightView>& views : lists) {
