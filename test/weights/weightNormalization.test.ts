@@ -195,6 +195,37 @@ describe('weightNormalization', () => {
     });
   });
 
+  test('a gain of zero gives zeros, and learns', () => {
+    tf.tidy(() => {
+      const layer = wrap(dense({ useBias: false }), { gInitializer: 'zeros' });
+      const x = tf.randomNormal([8, 4], 0, 1, 'float32', 3);
+      layer.build([8, 4]);
+      layer.built = true;
+      const loss = () => tf.sum(tf.square(tf.sub(layer.apply(x) as Tensor, 1))) as never;
+      const { value, grads } = tf.variableGrads(loss);
+      expect(value.dataSync()[0]).toBe(24);
+      const [g, v] = ['g', 'kernel'].map((name) => {
+        const of = ([key]: [string, Tensor]) => key.split('/').at(-1)!.startsWith(name);
+        const [, gradient] = Object.entries(grads).find(of)!;
+        return [...gradient.dataSync()];
+      });
+      expect(g!.every((value) => Number.isFinite(value) && value !== 0)).toBe(true);
+      expect(v!.every((value) => value === 0)).toBe(true);
+      disposeLayer(layer);
+    });
+  });
+
+  test('a layer that is built keeps its weights', () => {
+    tf.tidy(() => {
+      const inner = dense();
+      const x = tf.randomNormal([2, 4], 0, 1, 'float32', 1);
+      const want = inner.apply(x) as Tensor;
+      const layer = wrap(inner);
+      expectClose('y', layer.apply(x) as Tensor, want.dataSync());
+      disposeLayer(layer);
+    });
+  });
+
   test('a first batch of one value for each output is warned of and leaves g alone', () => {
     const layer = wrap(dense());
     layer.build([1, 4]);
