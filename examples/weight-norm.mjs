@@ -9,7 +9,7 @@ import { accuracyOf, percent, progressBar, train } from './mnist/train.mjs';
 
 const options = new Command('npm run example -- weight-norm')
   .description('Train deep weight-normalized networks that differ in their gains at the start.')
-  .option('--depth <count>', 'hidden layers', Number, 30)
+  .option('--depth <count>', 'hidden layers', Number, 40)
   .option('--units <count>', 'units of a hidden layer', Number, 64)
   .option('--images <count>', 'training images', Number, 19200)
   .option('--rate <number>', 'learning rate', Number, 0.02)
