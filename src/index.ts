@@ -50,6 +50,7 @@ export type { NativeOpsReport } from './models/useNativeOps';
 export type { KeptLayer, ReplacedLayer } from './models/walk';
 export type { NativeCounters } from './native';
 export type { AlphaDropoutOptions } from './norms/alphaDropout';
+export type { AnalyticNormOptions, ReluMoments } from './norms/analyticNorm';
 export type {
   AttentionActivation,
   AttentionNorm,

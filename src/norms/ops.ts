@@ -1,6 +1,7 @@
 /** The members of `norm.ops`. */
 
 export { alphaDropout } from './alphaDropout';
+export { analyticNormConv2d, gaussianReluMoments } from './analyticNorm';
 export { attentiveNorm } from './attentiveNorm';
 export { batchNorm } from './batchNorm';
 export { batchNormInference } from './batchNormInference';

@@ -44,6 +44,19 @@ export const ops: WeightAdapters = {
   ProjectNorm: ({ kernel }, { attrs: { norm: length, axes: axis } }) => ({
     y: norm.constraints.projectNorm({ norm: length, axis }).apply(kernel!),
   }),
+  GaussianReluMoments: ({ mean, std }) => {
+    const result = norm.ops.gaussianReluMoments(mean!, std!);
+    return { outMean: result.mean, outVar: result.variance };
+  },
+  AnalyticNormConv2D: ({ x, kernel, inMean, inVar, scale, bias }, { attrs }) => ({
+    y: norm.ops.analyticNormConv2d(x as never, kernel as never, {
+      inputMean: inMean!,
+      inputVariance: inVar!,
+      scale,
+      bias,
+      ...attrs,
+    }),
+  }),
   BatchNoiseFromNormals: (_, { attrs: { n }, inputs }) => {
     const [z1, z2] = [inputs.z1!.data, inputs.z2!.data];
     const noise = Array.from(z1, (z, i) => batchNoiseOf(n, [z, z2[i]!]));

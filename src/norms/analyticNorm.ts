@@ -1,0 +1,176 @@
+/** Normalization by moments that are propagated through a network, not measured: convolutions and ReLU. */
+import type { Tensor, Tensor4D, TensorLike } from '@tensorflow/tfjs-node';
+import { checkChoice, checkOptions } from '../core/checks';
+import { type Fail, opFail } from '../core/errors';
+import { toInput, toParameter, toTensor } from '../core/tensors';
+import { tf } from '../tensorflow';
+import { stochasticAffine } from './stochasticNorm';
+
+/** A variance is at least this: where the mean is far below 0 on the scale of the deviation, little is left of it. */
+const LEAST_VARIANCE = 1e-8;
+
+/** Of t = 1 / (1 + z / 2), lowest power first: log(erfcx(z) / t), within 1.2e-7 (Press et al., Numerical Recipes, erfcc). */
+const ERFCX = [
+  -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587,
+  -0.82215223, 0.17087277,
+];
+
+/** Density at a, and for negative arguments what is above |a| over it (Mills ratio), which does not cancel. */
+function tailOf(a: Tensor) {
+  const size = tf.abs(a);
+  const t = tf.div(1, tf.add(tf.mul(size, Math.SQRT1_2 / 2), 1));
+  const exponent = ERFCX.reduceRight<Tensor>((p, c) => tf.add(tf.mul(p, t), c), tf.scalar(0));
+  const mills = tf.mul(tf.mul(t, tf.exp(exponent)), Math.sqrt(Math.PI / 2));
+  const density = tf.mul(tf.exp(tf.mul(tf.square(a), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+  return { size, mills, density };
+}
+
+/** E, E of the square, and the share above 0, of max(0, z) for z ~ N(m, s^2). */
+function rectified(m: Tensor, s: Tensor) {
+  const a = tf.div(m, s);
+  const { size, mills, density } = tailOf(a);
+  const above = tf.mul(density, mills);
+  const positive = tf.greater(a, 0);
+  const share = tf.where(positive, tf.sub(1, above), above);
+  const right = tf.add(tf.mul(m, share), tf.mul(s, density));
+  const left = tf.mul(tf.mul(s, density), tf.sub(1, tf.mul(size, mills)));
+  const first = tf.where(positive, right, left);
+  const squareRight = tf.add(
+    tf.mul(tf.add(tf.square(m), tf.square(s)), share),
+    tf.mul(tf.mul(m, s), density),
+  );
+  const rest = tf.sub(tf.mul(tf.add(tf.square(size), 1), mills), size);
+  const squareLeft = tf.mul(tf.mul(tf.square(s), density), rest);
+  return { first, square: tf.where(positive, squareRight, squareLeft), share, density };
+}
+
+/** What {@link gaussianReluMoments} gives. */
+export interface ReluMoments {
+  mean: Tensor;
+  variance: Tensor;
+}
+
+function moments(mean: Tensor, std: Tensor): ReluMoments {
+  // One customGrad for each, for it has one output.
+  const meanOf = tf.customGrad((m, s, save) => {
+    const { first, share, density } = rectified(m as Tensor, s as Tensor);
+    (save as (tensors: Tensor[]) => void)([share, density]);
+    const gradFunc = (dy: Tensor, [p, d]: Tensor[]) => [tf.mul(dy, p!), tf.mul(dy, d!)];
+    return { value: first, gradFunc: gradFunc as never };
+  });
+  const varianceOf = tf.customGrad((m, s, save) => {
+    const { first, square, share, density } = rectified(m as Tensor, s as Tensor);
+    (save as (tensors: Tensor[]) => void)([s as Tensor, first, share, density]);
+    const gradFunc = (dy: Tensor, [dev, e, p, d]: Tensor[]) => [
+      tf.mul(dy, tf.mul(tf.mul(e!, 2), tf.sub(1, p!))),
+      tf.mul(dy, tf.mul(tf.sub(tf.mul(dev!, p!), tf.mul(e!, d!)), 2)),
+    ];
+    return { value: tf.sub(square, tf.square(first)), gradFunc: gradFunc as never };
+  });
+  return { mean: meanOf(mean, std), variance: varianceOf(mean, std) };
+}
+
+/**
+ * Mean and variance of max(0, z) for normal z of this mean and standard deviation, element by element.
+ *
+ *     a = mean / std,  E = mean * Phi(a) + std * phi(a),  E2 = (mean^2 + std^2) * Phi(a) + mean * std * phi(a)
+ *
+ * The variance is E2 - E^2. Both keep their digits where the mean is far below 0. Gradients flow to `mean` and `std`, which have
+ * one shape; `std` must be positive.
+ *
+ * Throws a `NormError` where a tensor is not float32 or of another shape.
+ *
+ * Paper: Shekhovtsov & Flach, Normalization of Neural Networks using Analytic Variance Propagation, arXiv 1803.10560.
+ */
+export function gaussianReluMoments(
+  mean: Tensor | TensorLike,
+  std: Tensor | TensorLike,
+): ReluMoments {
+  const fail = opFail('gaussianReluMoments');
+  const m = toTensor(fail, 'mean', mean);
+  const s = toParameter(fail, 'std', std, m.shape);
+  return tf.tidy(() => moments(m, s) as never) as ReluMoments;
+}
+
+/** Options of {@link analyticNormConv2d}. */
+export interface AnalyticNormOptions {
+  /** The mean of each channel of the input, [inputs]. */
+  inputMean: Tensor;
+  /** The variance of each channel of the input, [inputs]. */
+  inputVariance: Tensor;
+  /** The standard deviation that each channel gets, [filters]. Default 1. */
+  scale?: Tensor;
+  /** The mean that it gets, [filters]. Default 0. */
+  bias?: Tensor;
+  /** Default 1. */
+  strides?: number | [number, number];
+  /** 'valid' or 'same'. Default 'valid'. */
+  padding?: 'valid' | 'same';
+}
+
+/** Mean and variance of the convolution's outputs, were its inputs independent. */
+function propagated(kernel: Tensor4D, mean: Tensor, variance: Tensor) {
+  const [inputs, filters] = kernel.shape.slice(2) as [number, number];
+  const through = (of: Tensor, weights: Tensor) =>
+    tf.reshape(tf.matMul(tf.reshape(of, [1, inputs]), weights as never), [filters]);
+  return {
+    mean: through(mean, tf.sum(kernel, [0, 1])),
+    variance: tf.maximum(through(variance, tf.sum(tf.square(kernel), [0, 1])), LEAST_VARIANCE),
+  };
+}
+
+function checkKernel(fail: Fail, given: unknown, inputs: number): Tensor4D {
+  const kernel = toTensor(fail, 'kernel', given);
+  if (kernel.rank !== 4 || kernel.shape[2] !== inputs) {
+    fail('kernel', `must have shape [height, width, ${inputs}, filters]`, kernel.shape);
+  }
+  return kernel as Tensor4D;
+}
+
+function analyticNormConv2d_(
+  value: Tensor4D | TensorLike,
+  weights: Tensor4D | TensorLike,
+  options: AnalyticNormOptions,
+): Tensor4D {
+  const fail = opFail('analyticNormConv2d');
+  const given = checkOptions(fail, options);
+  const x = toInput(fail, value, 4);
+  if (x.rank !== 4) fail('x', 'must have rank 4', x.shape);
+  const inputs = x.shape[3]!;
+  const kernel = checkKernel(fail, weights, inputs);
+  const inputMean = toParameter(fail, 'inputMean', given.inputMean, [inputs]);
+  const inputVariance = toParameter(fail, 'inputVariance', given.inputVariance, [inputs]);
+  const padding = checkChoice(fail, 'padding', ['valid', 'same'], given.padding ?? 'valid');
+  const strides = given.strides ?? 1;
+  for (const stride of [strides].flat()) {
+    if (!Number.isInteger(stride) || stride < 1) {
+      fail('strides', 'must be a positive integer, or two', strides);
+    }
+  }
+  const filters = [kernel.shape[3]];
+  const parameter = (name: 'scale' | 'bias') =>
+    given[name] == null ? undefined : toParameter(fail, name, given[name], filters);
+  const { mean, variance } = propagated(kernel, inputMean, inputVariance);
+  return stochasticAffine(tf.conv2d(x as Tensor4D, kernel, strides, padding), {
+    gamma: parameter('scale'),
+    beta: parameter('bias'),
+    u: mean,
+    v: tf.rsqrt(variance),
+  });
+}
+
+/**
+ * A convolution, normalized by mean and variance that follow from those of its input and from its kernel.
+ *
+ *     mu' = sum_c (sum of the taps w) mu_c,   var' = sum_c (sum of the taps w^2) var_c,   y = scale * (conv(x) - mu') / sqrt(var') + bias
+ *
+ * As if the inputs of an output were independent, and none in the padding. So y has mean `bias` and deviation |scale|,
+ * and {@link gaussianReluMoments} of these are the moments of the next layer's input. No batch enters it. var' is at
+ * least 1e-8. Gradients flow to all tensors. `x` is [batch, height, width, inputs], `kernel` [height, width, inputs,
+ * filters].
+ *
+ * Throws a `NormError` where an argument is out of its domain or a tensor is not float32 or of another shape.
+ *
+ * Paper: Shekhovtsov & Flach, Normalization of Neural Networks using Analytic Variance Propagation, arXiv 1803.10560.
+ */
+export const analyticNormConv2d = tf.op({ analyticNormConv2d_ }) as typeof analyticNormConv2d_;
