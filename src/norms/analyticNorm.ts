@@ -25,23 +25,24 @@ function tailOf(a: Tensor) {
   return { size, mills, density };
 }
 
-/** E, E of the square, and the share above 0, of max(0, z) for z ~ N(m, s^2). */
+/** Mean, variance, and the share above 0, of max(0, z) for z ~ N(m, s^2). */
 function rectified(m: Tensor, s: Tensor) {
   const a = tf.div(m, s);
   const { size, mills, density } = tailOf(a);
-  const above = tf.mul(density, mills);
   const positive = tf.greater(a, 0);
-  const share = tf.where(positive, tf.sub(1, above), above);
-  const right = tf.add(tf.mul(m, share), tf.mul(s, density));
-  const left = tf.mul(tf.mul(s, density), tf.sub(1, tf.mul(size, mills)));
-  const first = tf.where(positive, right, left);
-  const squareRight = tf.add(
-    tf.mul(tf.add(tf.square(m), tf.square(s)), share),
-    tf.mul(tf.mul(m, s), density),
-  );
+  // Of the smaller side: its share, first and second moment. With z = max(0, z) - max(0, -z) they give those of the larger.
+  const part = tf.mul(density, mills);
+  const first = tf.mul(tf.mul(s, density), tf.sub(1, tf.mul(size, mills)));
   const rest = tf.sub(tf.mul(tf.add(tf.square(size), 1), mills), size);
-  const squareLeft = tf.mul(tf.mul(tf.square(s), density), rest);
-  return { first, square: tf.where(positive, squareRight, squareLeft), share, density };
+  const second = tf.mul(tf.mul(tf.square(s), density), rest);
+  const small = tf.sub(second, tf.square(first));
+  const large = tf.sub(tf.sub(tf.square(s), second), tf.mul(first, tf.add(tf.mul(m, 2), first)));
+  return {
+    mean: tf.where(positive, tf.add(m, first), first),
+    variance: tf.where(positive, large, small),
+    share: tf.where(positive, tf.sub(1, part), part),
+    density,
+  };
 }
 
 /** What {@link gaussianReluMoments} gives. */
@@ -53,19 +54,19 @@ export interface ReluMoments {
 function moments(mean: Tensor, std: Tensor): ReluMoments {
   // One customGrad for each, for it has one output.
   const meanOf = tf.customGrad((m, s, save) => {
-    const { first, share, density } = rectified(m as Tensor, s as Tensor);
+    const { mean: value, share, density } = rectified(m as Tensor, s as Tensor);
     (save as (tensors: Tensor[]) => void)([share, density]);
     const gradFunc = (dy: Tensor, [p, d]: Tensor[]) => [tf.mul(dy, p!), tf.mul(dy, d!)];
-    return { value: first, gradFunc: gradFunc as never };
+    return { value, gradFunc: gradFunc as never };
   });
   const varianceOf = tf.customGrad((m, s, save) => {
-    const { first, square, share, density } = rectified(m as Tensor, s as Tensor);
-    (save as (tensors: Tensor[]) => void)([s as Tensor, first, share, density]);
-    const gradFunc = (dy: Tensor, [dev, e, p, d]: Tensor[]) => [
-      tf.mul(dy, tf.mul(tf.mul(e!, 2), tf.sub(1, p!))),
-      tf.mul(dy, tf.mul(tf.sub(tf.mul(dev!, p!), tf.mul(e!, d!)), 2)),
+    const { mean: e, variance: value, share, density } = rectified(m as Tensor, s as Tensor);
+    (save as (tensors: Tensor[]) => void)([s as Tensor, e, share, density]);
+    const gradFunc = (dy: Tensor, [dev, first, p, d]: Tensor[]) => [
+      tf.mul(dy, tf.mul(tf.mul(first!, 2), tf.sub(1, p!))),
+      tf.mul(dy, tf.mul(tf.sub(tf.mul(dev!, p!), tf.mul(first!, d!)), 2)),
     ];
-    return { value: tf.sub(square, tf.square(first)), gradFunc: gradFunc as never };
+    return { value, gradFunc: gradFunc as never };
   });
   return { mean: meanOf(mean, std), variance: varianceOf(mean, std) };
 }
@@ -75,7 +76,7 @@ function moments(mean: Tensor, std: Tensor): ReluMoments {
  *
  *     a = mean / std,  E = mean * Phi(a) + std * phi(a),  E2 = (mean^2 + std^2) * Phi(a) + mean * std * phi(a)
  *
- * The variance is E2 - E^2. Both keep their digits where the mean is far below 0. Gradients flow to `mean` and `std`, which have
+ * The variance is E2 - E^2. Both keep their digits where the mean is far from 0. Gradients flow to `mean` and `std`, which have
  * one shape; `std` must be positive.
  *
  * Throws a `NormError` where a tensor is not float32 or of another shape.

@@ -79,13 +79,11 @@ describe('stochasticAffine', () => {
   // Section 5.1: if x is normal, u ~ N(0, 1/n) and n / v^2 ~ chi2 of n - 1 degrees of freedom.
   test.each([
     [4, Number.NaN],
-    [5, 1.4012],
     [8, 1.2036],
-    [16, 1.0874],
     [32, 1.0414],
     [128, 1.0099],
   ])('the moments of u and v, n = %d: mean of v %d', (n, meanOfV) => {
-    const count = 40_000;
+    const count = 20_000;
     const u = new Float64Array(count);
     const v = new Float64Array(count);
     tf.tidy(() => {
@@ -116,7 +114,7 @@ describe('stochasticAffine', () => {
 
   test('the noise is that of batch norm over n normal values', () => {
     tf.tidy(() => {
-      const [n, count] = [8, 20_000];
+      const [n, count] = [8, 10_000];
       const { mean, variance } = tf.moments(tensor(normal([n, count], 21)), 0);
       const drawn = batchNoisePairs(streamOf(digitsOf(5, 0)), count, n);
       const quantiles = (of: ArrayLike<number>) => {
