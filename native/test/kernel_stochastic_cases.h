@@ -77,11 +77,11 @@ struct StochasticRun {
       parameters[1] = random.Normal(channels, -1, 0.5);
       parameters[3] = random.Normal(channels, -2, 0.5);
     }
-    digits = {
-        static_cast<float>(c.seed & 0xffff),         static_cast<float>(c.seed >> 16 & 0xffff),
-        static_cast<float>(c.seed >> 32 & 0xffff),   static_cast<float>(c.seed >> 48),
-        static_cast<float>(c.stream & 0xffff),       static_cast<float>(c.stream >> 16 & 0xffff),
-        static_cast<float>(c.stream >> 32 & 0xffff), static_cast<float>(c.stream >> 48)};
+    for (const uint64_t number : {c.seed, c.stream}) {
+      for (int i = 0; i < 4; ++i) {
+        digits.push_back(static_cast<float>(number >> 16 * i & 0xffff));
+      }
+    }
   }
 
   bool Has(int i) const {
