@@ -36,8 +36,8 @@ struct FixupBackward {
   const float* dy = nullptr;
   const float* x = nullptr;         // null: neither z nor dscale is wanted
   const float* residual = nullptr;  // may be null
-  float* dx = nullptr;              // null where it is dz
-  float* dz = nullptr;              // null where it is dy
+  float* dx = nullptr;              // null where it is dy
+  float* dz = nullptr;              // null where it is dy or dx, or not wanted
   FixupScalars<float*> sums = {};   // null where not wanted
 };
 

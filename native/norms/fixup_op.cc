@@ -1,7 +1,8 @@
 // The element-wise steps of Fixup, SkipInit and ReZero (equations in fixup.h), on float32 tensors
 // of any shape: one op whose parts are attributes.
 //
-// dx and dz are outputs only where they are not dy, or each other: [0] otherwise.
+// dx is an output only where it is not dy, dz, the residual's gradient, only where it is neither dy
+// nor dx: [0] otherwise.
 #include "norms/fixup.h"
 #include "norms/op_arguments.h"
 #include "norms/ops.h"
@@ -46,9 +47,13 @@ Status Forward(OpContext& context, const Attributes& attributes,
   return RunKernels(context, device, args);
 }
 
-// What backward reads beside dy.
-bool ReadsX(const Attributes& attributes) {
+// Whether x has another gradient than dy, for which backward reads x.
+bool HasDx(const Attributes& attributes) {
   return attributes.Bool("relu") || attributes.Bool("use_scale");
+}
+// Whether the residual has a gradient of its own.
+bool HasDz(const Attributes& attributes) {
+  return attributes.Bool("relu") && attributes.Bool("use_scale") && attributes.Bool("use_residual");
 }
 bool ReadsResidual(const Attributes& attributes) {
   return attributes.Bool("relu") && attributes.Bool("use_residual");
@@ -58,10 +63,10 @@ Status InferBackward(const Attributes& attributes, const std::vector<Dims>& inpu
                      std::vector<Dims>* outputs) {
   const Dims& dy = inputs[0];
   const auto when = [](bool condition, const Dims& shape) { return condition ? shape : Dims{0}; };
-  NORM_RETURN_IF_ERROR(CheckShape("x", inputs[1], when(ReadsX(attributes), dy)));
+  NORM_RETURN_IF_ERROR(CheckShape("x", inputs[1], when(HasDx(attributes), dy)));
   NORM_RETURN_IF_ERROR(CheckScalars(attributes, inputs[2], inputs[3]));
   NORM_RETURN_IF_ERROR(CheckShape("residual", inputs[4], when(ReadsResidual(attributes), dy)));
-  *outputs = {when(attributes.Bool("use_scale"), dy), when(attributes.Bool("relu"), dy),
+  *outputs = {when(HasDx(attributes), dy), when(HasDz(attributes), dy),
               ParameterShape(attributes, "use_scale", {1}),
               ParameterShape(attributes, "use_bias", {1}),
               ParameterShape(attributes, "use_shift", {1})};
@@ -110,9 +115,10 @@ const std::vector<OpDecl>& FixupOps() {
        "Gradient of TfjsFixup.",
        {ArgumentDecl{"dy"}, Optional("x", "[0] without relu and scale"), Scalar("scale"),
         Scalar("bias"), Optional("residual", "[0] without relu")},
-       {Optional("dx", "[0] without scale: dz"),
-        Optional("dz", "That of the residual; [0] without relu: dy"), Scalar("dscale"),
-        Scalar("dbias"), Scalar("dshift")},
+       {Optional("dx", "[0] without relu and scale: dy"),
+        Optional("dz",
+                 "That of the residual; [0] without one, without relu (dy) and without scale (dx)"),
+        Scalar("dscale"), Scalar("dbias"), Scalar("dshift")},
        FixupAttributes(),
        InferBackward,
        Backward},

@@ -14,6 +14,7 @@
 
 #include "core/host_simd.h"
 #include "norms/dynamic_tanh.h"
+#include "norms/fixup.h"
 #include "norms/generalized_hamming.h"
 #include "norms/row_norm.h"
 #include "norms/set_norm.h"

@@ -6,6 +6,7 @@
 #include "test/host_attentive_cases.h"
 #include "test/host_cases.h"
 #include "test/host_element_cases.h"
+#include "test/host_fixup_cases.h"
 #include "test/host_hamming_cases.h"
 #include "test/host_weight_cases.h"
 
@@ -291,6 +292,7 @@ int main() {
       CheckGate(c);
     }
     // Outputs that bypass the caches.
+    CheckFixup({(4 << 20) + 5, true, true, true, true, true, kFromHeader});
     for (const View& view : {MakeView(1, 70000, 64, true), MakeView(1, 1500000, 3, true),
                              MakeView(2, 400000, 6, false), MakeView(2, 399999, 6, false)}) {
       CheckAffine(view, kData[0], true, true);
@@ -303,9 +305,11 @@ int main() {
     for (const AttentiveCase& c : AttentiveCases()) CheckAttentive(c);
     for (const HostWeightCase& c : HostWeightCases()) CheckWeights(c);
     for (const EquiCase& c : AwkwardEqui(false)) CheckEqui(c);
+    for (const FixupCase& c : AwkwardFixup(false)) CheckFixup(c);
     for (const HammingCase& c : AwkwardHamming(false)) CheckHamming(c);
     // Outputs that bypass the caches.
     CheckWeights({{{1100, 4096, 1}}});
+    CheckFixup({(4 << 20) + 5, true, true, true, true, true, kFromHeader});
     for (const int64_t columns : {4096, 4095}) CheckEqui({{{1, 1100, columns}}, 50, 2, 1, 0});
     for (const HammingThreshold threshold : kHammingThresholds) {
       CheckHamming({{2, 35000, 64, false}, threshold, {}, 0});

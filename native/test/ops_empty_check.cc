@@ -69,8 +69,9 @@ void CheckEmpty() {
       const auto y = Run("TfjsFixup", device, {x, one, one, none, x},
                          {{"use_scale", 1}, {"use_bias", 1}, {"use_residual", 1}});
       EXPECT(checks, y[0].shape == shape);
-      const auto grads = Run("TfjsFixupGrad", device, {x, x, one, one, none},
-                             {{"relu", 1}, {"use_scale", 1}, {"use_bias", 1}, {"use_shift", 1}});
+      const auto grads = Run(
+          "TfjsFixupGrad", device, {x, x, one, one, x},
+          {{"relu", 1}, {"use_scale", 1}, {"use_bias", 1}, {"use_shift", 1}, {"use_residual", 1}});
       EXPECT(checks, grads[0].shape == shape && grads[1].shape == shape);
       for (int i = 2; i < 5; ++i) EXPECT(checks, grads[i].data.size() == 1 && AllZero(grads[i]));
     }

@@ -48,13 +48,13 @@ registerOpGradient({
     const grads = runOp('TfjsFixupGrad', inputs, attrs);
     const [dx, dz, dscale, dbias, dshift] = grads as [Tensor, Tensor, Tensor, Tensor, Tensor];
     // tfjs adds gradients up and disposes of each on its own.
-    const ofZ = () => tf.clone(relu ? dz : dy);
+    const ofResidual = () => (relu && useScale ? dz : tf.clone(relu ? dx : dy));
     return {
-      x: useScale ? dx : ofZ(),
+      x: relu || useScale ? dx : tf.clone(dy),
       scale: dscale,
       bias: dbias,
       shift: dshift,
-      residual: attrs.use_residual ? ofZ() : none,
+      residual: attrs.use_residual ? ofResidual() : none,
     };
   },
 });

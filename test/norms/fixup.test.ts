@@ -1,10 +1,11 @@
 import type { Tensor } from '@tensorflow/tfjs';
+import fc from 'fast-check';
 import { norm, tf } from '../../src';
-import { normal, sizeOf } from '../support/arrays';
+import { type Array64, normal, sizeOf } from '../support/arrays';
 import { asked, native } from '../support/askedDevice';
 import { describeBadArguments } from '../support/checks/badArguments';
 import { expectClose, expectSameBits, values } from '../support/expectClose';
-import { expectNoLeak, onBackend, tensor, withGradients } from '../support/tensors';
+import { expectNoLeak, memory, onBackend, tensor, withGradients } from '../support/tensors';
 
 const { biasReluBias, scalarBias, scaleBiasResidual, skipInit } = norm.ops;
 const SHAPES = [[], [1], [33], [4, 6], [2, 3, 2, 3, 7], [40_003]];
@@ -152,6 +153,137 @@ describe('fixup ops', () => {
     });
     expect(launches).toBe(asked === 'host' ? 0 : 1);
     tf.dispose([x, r]);
+  });
+
+  (native ? test : test.skip)('a gradient is one call, and has what nothing else is', () => {
+    const shape = [16, 33, 65];
+    const bytes = 4 * sizeOf(shape);
+    const [x, r, dy] = [tf.ones(shape), tf.ones(shape), tf.ones(shape)];
+    const spent = (op: (x: Tensor, r: Tensor) => Tensor) => {
+      norm.resetCounters();
+      op(x, r).dispose();
+      const alone = norm.counters();
+      norm.resetCounters();
+      tf.dispose(tf.grads(op as never)([x, r], dy));
+      const both = norm.counters();
+      expect(both.opCalls).toBe(2);
+      expect(both.tempBytes).toBeLessThan(bytes / 100);
+      return both.outputBytes - alone.outputBytes;
+    };
+    const end = (options: object) => (t: Tensor, residual: Tensor) =>
+      scaleBiasResidual(t, { residual, ...options });
+    // dx and dz; dx alone, the residual's is the same; neither, both are dy; dx, for the residual's is dy.
+    expect(spent(end({ scale: 2, activation: 'relu' }))).toBe(2 * bytes + 4);
+    expect(spent(end({ activation: 'relu' }))).toBe(bytes);
+    expect(spent(end({ bias: 1 }))).toBe(4);
+    expect(spent((t, branch) => skipInit(t, branch, 0.5))).toBe(bytes + 4);
+    tf.dispose([x, r, dy]);
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, 3.4e38, 1e-40])(
+    'one %d changes its own element only',
+    (value) => {
+      tf.tidy(() => {
+        const x = normal([4, 3, 5, 6], 3);
+        const run = () => {
+          const op = (t?: Tensor) => scaleBiasResidual(biasReluBias(t!, 0.5, 1), { scale: 0.5 });
+          const { y, grads } = withGradients(op, [tensor(x)], tf.ones([4, 3, 5, 6]));
+          return [y, grads[0]!].map((t) => Array.from(values(t)));
+        };
+        const clean = run();
+        x.data[7] = value;
+        run().forEach((got, i) => {
+          got[7] = clean[i]![7]!;
+          expect(got).toEqual(clean[i]);
+        });
+      });
+    },
+  );
+
+  test('takes slices and transposes, and tensors of another backend', async () => {
+    const big = normal([5, 3, 4], 7);
+    const part = big.data.slice(12);
+    tf.tidy(() => {
+      const slice = tensor(big).slice([1, 0, 0]);
+      expectClose(
+        'of a slice',
+        scalarBias(slice, 1),
+        Array.from(part, (v) => v + 1),
+      );
+      const view = tensor(big).transpose([2, 1, 0]).transpose([2, 1, 0]);
+      expectClose(
+        'of a view',
+        scalarBias(view, 1),
+        Array.from(big.data, (v) => v + 1),
+      );
+    });
+    const x = await onBackend('cpu', () => tensor(big));
+    const y = scalarBias(x, 1);
+    expectClose(
+      'y',
+      y,
+      Array.from(big.data, (v) => v + 1),
+    );
+    tf.dispose([x, y]);
+  });
+
+  test('refuses a disposed tensor, and leaves nothing of a call that fails', () => {
+    const x = tf.ones([3]);
+    x.dispose();
+    const before = memory();
+    expect(() => scalarBias(x, 1)).toThrow(/disposed/);
+    expect(() =>
+      tf.tidy(() => {
+        scalarBias(tf.ones([3]), 1);
+        throw new Error('mine');
+      }),
+    ).toThrow('mine');
+    expect(memory()).toEqual(before);
+  });
+
+  test('agrees with the definition on random shapes and parts', () => {
+    const parts = fc.record({
+      shape: fc.array(fc.constantFrom(0, 1, 2, 3, 5, 7, 31, 33, 64), { maxLength: 4 }),
+      seed: fc.integer({ min: 0, max: 1e6 }),
+      scale: fc.option(fc.constantFrom(-1.5, 0, 0.75)),
+      bias: fc.option(fc.constantFrom(-0.25, 2)),
+      residual: fc.boolean(),
+      activation: fc.constantFrom('relu' as const, 'linear' as const),
+    });
+    fc.assert(
+      fc.property(parts, ({ shape, seed, scale, bias, residual, activation }) => {
+        fc.pre(sizeOf(shape) <= 6000);
+        tf.tidy(() => {
+          // Multiples of 1/16: on which side of 0 a sum is, is beyond doubt.
+          const [x, r, dy] = [1, 2, 3].map((i) => {
+            const drawn = normal(shape, seed + i);
+            return { shape, data: drawn.data.map((v) => Math.round(16 * v) / 16) };
+          }) as [Array64, Array64, Array64];
+          const op = (t?: Tensor, more?: Tensor) =>
+            scaleBiasResidual(t!, {
+              ...(scale !== null && { scale }),
+              ...(bias !== null && { bias }),
+              ...(residual && { residual: more! }),
+              activation,
+            });
+          const given = residual ? [x, r] : [x];
+          const { y, grads } = withGradients(op, given.map(tensor), tensor(dy));
+          const z = x.data.map(
+            (v, i) => (scale ?? 1) * v + (bias ?? 0) + (residual ? r.data[i]! : 0),
+          );
+          const relu = activation === 'relu';
+          expectClose('y', y, relu ? z.map((v) => Math.max(v, 0)) : z);
+          const dz = dy.data.map((v, i) => (relu && !(z[i]! > 0) ? 0 : v));
+          expectClose(
+            'dx',
+            grads[0]!,
+            dz.map((v) => (scale ?? 1) * v),
+          );
+          if (residual) expectClose('dresidual', grads[1]!, dz);
+        });
+      }),
+      { numRuns: 60, seed: 20_240_601 },
+    );
   });
 
   const x = () => tf.zeros([3]);

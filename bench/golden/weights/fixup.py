@@ -24,9 +24,10 @@ def element_wise(library, device, case, names):
         dy, parts["x"] if reads_x else NONE, parts["scale"], parts["bias"], parts["residual"] if relu else NONE
     ]
     dx, dz, dscale, dbias, dshift = (data for data, _ in library.run("TfjsFixupGrad", device, inputs, attributes))
-    dz = dz if relu else dy[0]
+    dx = dx if reads_x else dy[0]
+    dz = dy[0] if not relu else dz if attributes["use_scale"] else dx
     got = {
-        "x": dx if attributes["use_scale"] else dz,
+        "x": dx,
         "scale": dscale,
         "bias": dbias,
         "shift": dshift,

@@ -30,8 +30,8 @@ export function fixupGrad(inputs: Inputs, attrs: Attributes): Tensor[] {
     dz = tf.where(tf.greater(z, 0), dy, tf.zerosLike(dy));
   }
   return [
-    attrs.use_scale ? tf.reshape(tf.mul(dz, scale), dy.shape) : none(),
-    attrs.relu ? dz : none(),
+    attrs.use_scale ? tf.reshape(tf.mul(dz, scale), dy.shape) : attrs.relu ? dz : none(),
+    attrs.relu && attrs.use_scale && attrs.use_residual ? dz : none(),
     attrs.use_scale ? sum(tf.mul(dz, x)) : none(),
     attrs.use_bias ? sum(dz) : none(),
     attrs.use_shift ? sum(dy) : none(),

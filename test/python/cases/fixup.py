@@ -58,8 +58,8 @@ class Fixup:
         }
         sums = {'scale': (dz * self.x).sum(), 'bias': dz.sum(), 'shift': self.dy.astype(np.float64).sum()}
         expected = {
-            'dx': self.value('scale', 1) * dz if 'scale' in self.used else NONE,
-            'dz': dz if self.relu else NONE,
+            'dx': self.value('scale', 1) * dz if reads_x else NONE,
+            'dz': dz if reads_residual and 'scale' in self.used else NONE,
             **{f'd{name}': np.array([total]) if name in self.used else NONE for name, total in sums.items()}
         }
         return Call(self.backward_op, inputs, self.attributes, expected)
