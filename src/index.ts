@@ -41,6 +41,7 @@ export type {
 export type { CalibrationBatch, CalibrationData, CalibrationReport } from './models/calibrate';
 export type { LayerMoments, SelfNormalizingReport } from './models/checkSelfNormalizing';
 export type { DataDependentInitReport } from './models/dataDependentInit';
+export type { FixupResNetArgs } from './models/fixupResNet';
 export type { EnsemblePrediction, PredictEnsembleOptions } from './models/predictEnsemble';
 export type {
   ReplaceNormalizationOptions,
@@ -75,6 +76,18 @@ export type { EvoNormS0Args } from './norms/evoNormS0Layer';
 export type { FilterResponseNormOptions } from './norms/filterResponseNorm';
 export type { FilterResponseNormalizationArgs } from './norms/filterResponseNormalization';
 export type { Scalar, ScaleBiasResidualOptions } from './norms/fixup';
+export type {
+  FixupBlockArgs,
+  FixupBottleneckBlockArgs,
+  FixupShortcut,
+} from './norms/fixupBlocks';
+export type {
+  BiasArguments,
+  ScalarBiasArgs,
+  ScalarScaleArgs,
+  ScaleArguments,
+  SkipInitArgs,
+} from './norms/fixupLayers';
 export type { HammingEpilogueOptions } from './norms/generalizedHamming';
 export type { GlobalResponseNormOptions } from './norms/globalResponseNorm';
 export type { GlobalResponseNormalizationArgs } from './norms/globalResponseNormalization';
@@ -116,10 +129,12 @@ export type {
 } from './norms/weightStandardization';
 export type { TensorFlowJs } from './tensorflow';
 export type { EquiNormalizationOptions } from './training/equiNormalization';
+export type { MixupOptions, MixupResult } from './training/mixup';
 export type { ScalingGroupsOptions } from './training/modelGroups';
 export type { ScaledAxis, ScalingGroup } from './training/scalingGroups';
 export type { RenormClippingSchedule } from './training/schedules';
 export type { WarmupOptions } from './training/warmup';
+export type { FixupGroupsOptions, WeightGroup } from './training/withGroups';
 export type { WrapperArguments } from './weights/kernelWrapper';
 export type { SpectralNormalizationArgs } from './weights/spectralNormalization';
 export type { WeightNormalizationArgs } from './weights/weightNormalization';

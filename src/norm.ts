@@ -11,6 +11,7 @@ export * as initializers from './initializers';
 export { calibrate } from './models/calibrate';
 export { checkSelfNormalizing } from './models/checkSelfNormalizing';
 export { dataDependentInit } from './models/dataDependentInit';
+export { fixupResNet } from './models/fixupResNet';
 export { predictEnsemble } from './models/predictEnsemble';
 export { replaceNormalization } from './models/replaceNormalization';
 export { useNativeOps } from './models/useNativeOps';
@@ -18,9 +19,11 @@ export * as layers from './norms/layers';
 export * as ops from './norms/ops';
 export { seluParameters } from './norms/seluParameters';
 export { applyConstraints } from './training/applyConstraints';
+export * as data from './training/data';
 export { EquiNormalization } from './training/equiNormalization';
 export * as losses from './training/losses';
 export { buildScalingGroups } from './training/modelGroups';
+export * as optimizers from './training/optimizers';
 export * as schedules from './training/schedules';
 
 const NOTHING: NativeCounters = {

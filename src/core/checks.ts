@@ -42,6 +42,12 @@ export function checkFraction(fail: Fail, argument: string, value: unknown): num
   return value;
 }
 
+export function checkInteger(fail: Fail, argument: string, value: unknown, least: number): number {
+  return Number.isSafeInteger(value) && (value as number) >= least
+    ? (value as number)
+    : fail(argument, `must be an integer of ${least} or more`, value);
+}
+
 export function checkBoolean(fail: Fail, argument: string, value: unknown): boolean {
   return typeof value === 'boolean' ? value : fail(argument, 'must be a boolean', value);
 }

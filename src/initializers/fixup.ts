@@ -1,8 +1,8 @@
 /** The initializer of weights in the residual branches of a network without normalization. */
 import type { Shape, serialization, Tensor } from '@tensorflow/tfjs-node';
-import { checkOptions } from '../core/checks';
+import { checkInteger, checkOptions } from '../core/checks';
 import { checkSeed } from '../core/dropout';
-import { type Fail, layerFail } from '../core/errors';
+import { layerFail } from '../core/errors';
 import { tf } from '../tensorflow';
 import { fansOf } from './exactNormal';
 import { Initializer, randomNormal } from './initializer';
@@ -19,12 +19,6 @@ export interface FixupArgs {
   mode?: 'fanOut' | 'fanIn';
   /** An integer: the same weights every time. Default random. */
   seed?: number | null;
-}
-
-function checkInteger(fail: Fail, argument: string, value: unknown, least: number): number {
-  return Number.isSafeInteger(value) && (value as number) >= least
-    ? (value as number)
-    : fail(argument, `must be an integer of ${least} or more`, value);
 }
 
 /** See {@link fixup}. */

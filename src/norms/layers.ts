@@ -26,6 +26,21 @@ import {
   type FilterResponseNormalizationArgs,
 } from './filterResponseNormalization';
 import {
+  FixupBasicBlock,
+  type FixupBlockArgs,
+  FixupBottleneckBlock,
+  type FixupBottleneckBlockArgs,
+} from './fixupBlocks';
+import {
+  ReZero,
+  ScalarBias,
+  type ScalarBiasArgs,
+  ScalarScale,
+  type ScalarScaleArgs,
+  SkipInit,
+  type SkipInitArgs,
+} from './fixupLayers';
+import {
   GlobalResponseNormalization,
   type GlobalResponseNormalizationArgs,
 } from './globalResponseNormalization';
@@ -58,6 +73,8 @@ export {
   DynamicTanh,
   EvoNormS0,
   FilterResponseNormalization,
+  FixupBasicBlock,
+  FixupBottleneckBlock,
   GlobalResponseNormalization,
   GroupNormalization,
   HammingConv2D,
@@ -66,9 +83,13 @@ export {
   LayerNormalization,
   MeanOnlyBatchNormalization,
   OnlineNormalization,
+  ReZero,
   RMSNormalization,
+  ScalarBias,
+  ScalarScale,
   Selu,
   SeluAlphaDropout,
+  SkipInit,
   SpectralNormalization,
   StochasticNormalization,
   SwitchableNormalization,
@@ -121,6 +142,16 @@ export function filterResponseNormalization(
   return new FilterResponseNormalization(args);
 }
 
+/** A {@link FixupBasicBlock} layer. */
+export function fixupBasicBlock(args: FixupBlockArgs): FixupBasicBlock {
+  return new FixupBasicBlock(args);
+}
+
+/** A {@link FixupBottleneckBlock} layer. */
+export function fixupBottleneckBlock(args: FixupBottleneckBlockArgs): FixupBottleneckBlock {
+  return new FixupBottleneckBlock(args);
+}
+
 /** A {@link GroupNormalization} layer. */
 export function groupNormalization(args?: GroupNormalizationArgs): GroupNormalization {
   return new GroupNormalization(args);
@@ -158,9 +189,24 @@ export function onlineNormalization(args?: OnlineNormalizationArgs): OnlineNorma
   return new OnlineNormalization(args);
 }
 
+/** A {@link ReZero} layer. */
+export function reZero(args?: SkipInitArgs): ReZero {
+  return new ReZero(args);
+}
+
 /** An {@link RMSNormalization} layer. */
 export function rmsNormalization(args?: RMSNormalizationArgs): RMSNormalization {
   return new RMSNormalization(args);
+}
+
+/** A {@link ScalarBias} layer. */
+export function scalarBias(args?: ScalarBiasArgs): ScalarBias {
+  return new ScalarBias(args);
+}
+
+/** A {@link ScalarScale} layer. */
+export function scalarScale(args?: ScalarScaleArgs): ScalarScale {
+  return new ScalarScale(args);
 }
 
 /** A {@link Selu} layer. */
@@ -171,6 +217,11 @@ export function selu(args?: SeluArgs): Selu {
 /** A {@link SeluAlphaDropout} layer. */
 export function seluAlphaDropout(args: AlphaDropoutArgs): SeluAlphaDropout {
   return new SeluAlphaDropout(args);
+}
+
+/** A {@link SkipInit} layer. */
+export function skipInit(args?: SkipInitArgs): SkipInit {
+  return new SkipInit(args);
 }
 
 /** A {@link SpectralNormalization} layer around another one. */

@@ -18,14 +18,20 @@ import { tensor } from '../support/tensors';
 
 const BN = 'BatchNormalization';
 
+/** Of two tensors: they cannot take the place of a layer with one. */
+const ofTwo = ['ReZero', 'SkipInit'];
 // Whatever layers the package has: a new one is tested here without another line. But for those around a layer with a
 // kernel, which take no layer's place.
 const classes = Object.values(norm.layers).filter(
   (member): member is typeof member & { className: string } =>
-    'className' in member && !(member.prototype instanceof KernelWrapper),
+    'className' in member &&
+    !(member.prototype instanceof KernelWrapper) &&
+    !ofTwo.includes(member.className as string),
 );
 /** What the layers cannot do without. */
 const required: Record<string, object> = {
+  FixupBasicBlock: { filters: 4, numBranches: 1 },
+  FixupBottleneckBlock: { filters: 4, numBranches: 1 },
   HammingConv2D: { filters: 4, kernelSize: 1 },
   HammingDense: { units: 4 },
   NativeAlphaDropout: { rate: 0.1, seed: 1 },
@@ -63,6 +69,14 @@ describe.each(classes.map(({ className }) => className))('to %s', (to) => {
     expect(findLayer(model, 'bn')).toBeInstanceOf(norm.layers.BatchNormalization);
     model.dispose();
   });
+});
+
+test.each(ofTwo)('to %s, which takes two tensors: refused, nothing changed', (to) => {
+  const model = functional();
+  const replace = () => norm.replaceNormalization(model, { from: BN, to });
+  expect(replace).toThrow(/layer 'bn'.*inputs must be \[x, branch\]/);
+  expect(findLayer(model, 'bn').getClassName()).toBe(BN);
+  model.dispose();
 });
 
 test('moving statistics are copied where both kinds keep them', async () => {

@@ -1,0 +1,2 @@
+/** The members of `norm.data`. */
+export { mixup } from './mixup';

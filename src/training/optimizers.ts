@@ -1,0 +1,2 @@
+/** The members of `norm.optimizers`. */
+export { fixupGroups, GroupedOptimizer, withGroups } from './withGroups';
