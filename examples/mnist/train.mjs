@@ -27,8 +27,11 @@ export const progressBar = () =>
     progress.Presets.shades_classic,
   );
 
-/** Trains on `images` images of a split; `onStep(step, steps)` is called after every step. Gives the seconds in steps. */
-export async function train(tf, model, split, { batchSize, images, onStep }) {
+/**
+ * Trains on `images` images of a split; `onStep(step, steps, loss)` is called after every step. `prepare` may give another
+ * batch for one, which it disposes of. Gives the seconds in steps.
+ */
+export async function train(tf, model, split, { batchSize, images, prepare, onStep }) {
   const steps = Math.floor(images / batchSize);
   let order;
   let seconds = 0;
@@ -36,11 +39,12 @@ export async function train(tf, model, split, { batchSize, images, onStep }) {
     const start = performance.now();
     const first = (step * batchSize) % (split.count - batchSize + 1);
     if (!order || first < batchSize) order = shuffledIndices(split.count, 7 + step);
-    const batch = batchOf(tf, split, order.subarray(first, first + batchSize));
-    await model.trainOnBatch(batch.x, batch.y);
+    const given = batchOf(tf, split, order.subarray(first, first + batchSize));
+    const batch = prepare ? prepare(given) : given;
+    const [loss] = [await model.trainOnBatch(batch.x, batch.y)].flat();
     tf.dispose(batch);
     seconds += (performance.now() - start) / 1000;
-    onStep(step + 1, steps);
+    onStep(step + 1, steps, loss);
   }
   return seconds;
 }
