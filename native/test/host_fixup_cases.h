@@ -8,7 +8,8 @@
 
 namespace tfjs_norm::test {
 
-// Large arrays lie 16 bytes after a page's start: from there to the next line of the cache, in floats.
+// Large arrays lie 16 bytes after a page's start: from there to the next line of the cache, in
+// floats.
 constexpr int kFromHeader = 12;
 
 // Multiples of 1/16, with which z is exact in float32: on which side of 0 it is, is beyond doubt.
