@@ -292,7 +292,6 @@ int main() {
       CheckGate(c);
     }
     // Outputs that bypass the caches.
-    CheckFixup({(4 << 20) + 5, true, true, true, true, true, kFromHeader});
     for (const View& view : {MakeView(1, 70000, 64, true), MakeView(1, 1500000, 3, true),
                              MakeView(2, 400000, 6, false), MakeView(2, 399999, 6, false)}) {
       CheckAffine(view, kData[0], true, true);
