@@ -25,6 +25,6 @@ export default {
     inputs: { x, log_scale, rho_scale, bias, rho_bias, scale_noise: none, bias_noise: none, seed },
     outputs: ['y'],
     gradInputs: ['log_scale', 'rho_scale', 'rho_bias', 'scale_noise', 'bias_noise', 'seed'],
-    attributes: {},
+    attributes: { axis: x.rank - 1, per_sample: false, given: false },
   }),
 };

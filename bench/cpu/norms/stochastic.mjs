@@ -24,6 +24,13 @@ export default {
     inputs: { x, gamma, beta, u: none, v: none, seed },
     outputs: ['y'],
     gradInputs: ['gamma', 'u', 'v', 'seed'],
-    attributes: { effective_n: N },
+    attributes: {
+      axis: x.rank - 1,
+      per_sample: false,
+      given: false,
+      effective_n: N,
+      scale: true,
+      center: true,
+    },
   }),
 };
