@@ -4,6 +4,7 @@
 #include "core/host_grid.h"
 #include "core/thread_pool.h"
 #include "core/workspace.h"
+#include "norms/merge_statistics.h"
 #include "norms/online_norm.h"
 #include "norms/online_norm_simd.h"
 #include "norms/online_steps.h"
@@ -15,9 +16,6 @@ namespace {
 using online::LayerScale;
 using online::Line;
 
-// A pair's step takes about as long as so many elements of a pass.
-constexpr int64_t kPairWork = 16;
-
 double At(const float* values, int64_t index, double otherwise) {
   return values ? static_cast<double>(values[index]) : otherwise;
 }
@@ -25,17 +23,6 @@ double At(const float* values, int64_t index, double otherwise) {
 // The recurrences join all samples, and layer scaling all channels.
 Coupling CouplingOf(const OnlineNorm& args) {
   return {args.training ? args.view.rows : 1, args.layer_scaling() ? args.view.channels : 1};
-}
-
-// Calls f(first, count) for the channels of the unit in blocks, on any thread: the recurrences know
-// nothing of other channels.
-template <typename F>
-void ForEachChannels(const Unit& unit, F f) {
-  constexpr int64_t kBlock = 64;
-  ParallelFor(CeilDiv(unit.channels, kBlock), unit.pairs() * kPairWork, [&](int64_t block, int) {
-    const int64_t first = block * kBlock;
-    f(unit.channel + first, std::min(kBlock, unit.channels - first));
-  });
 }
 
 template <typename F>
@@ -90,7 +77,7 @@ struct ForwardExtra {
 void Forward(const OnlineNormForward& args, const ForwardExtra& extra, const Unit& unit,
              ForwardStep& step) {
   const Affines& affines = extra.affines;
-  ForEachChannels(unit, [&](int64_t c, int64_t count) {
+  ForEachChannelBlock(unit, [&](int64_t, int64_t c, int64_t count) {
     for (int64_t n = unit.row; n < unit.row + unit.rows; ++n) {
       const int64_t pair = unit.at(n, c);
       const int64_t saved = n * args.view.channels + c;
@@ -172,7 +159,7 @@ void Backward(const OnlineNormBackward& args, const BackwardExtra& extra, const 
                                    args.scaling_epsilon);
     });
   }
-  ForEachChannels(unit, [&](int64_t c, int64_t count) {
+  ForEachChannelBlock(unit, [&](int64_t, int64_t c, int64_t count) {
     for (int64_t n = unit.row; n < unit.row + unit.rows; ++n) {
       const int64_t pair = unit.at(n, c);
       const int64_t saved = n * args.view.channels + c;
