@@ -1,11 +1,10 @@
 // A deep dense network on MNIST whose layers weigh very differently, though it computes the same: with equi-normalization, without, with batch norm.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { accuracyChart } from './mnist/chart.mjs';
-import { batchOf, loadMnist } from './mnist/data.mjs';
-import { accuracyOf, percent, progressBar, train } from './mnist/train.mjs';
+import { firstOf, loadMnist } from './mnist/data.mjs';
+import { announce, requireCounts, runAll, save, trainWithCurve } from './mnist/example.mjs';
+import { accuracyOf, percent } from './mnist/train.mjs';
 
 const options = new Command('npm run example -- enorm')
   .description('Train deep dense networks with balanced and with unbalanced weights.')
@@ -16,12 +15,7 @@ const options = new Command('npm run example -- enorm')
   .option('--output <folder>', 'where the chart and the figures go', 'output')
   .parse()
   .opts();
-for (const name of ['depth', 'units', 'images']) {
-  if (!Number.isInteger(options[name]) || options[name] < 1) {
-    console.error(`enorm: --${name} must be a whole number above 0, got '${options[name]}'`);
-    process.exit(1);
-  }
-}
+requireCounts('enorm', options, ['depth', 'units', 'images']);
 if (options.depth % 2 === 0 || !(options.unbalance > 0)) {
   console.error(
     `enorm: --depth must be odd and --unbalance above 0, got '${options.depth}' and '${options.unbalance}'`,
@@ -76,14 +70,8 @@ function networkOf({ unbalance, batchNorm }) {
 }
 
 const mnist = loadMnist();
-const batchOfFirst = (split, count) =>
-  batchOf(
-    tf,
-    split,
-    Array.from({ length: count }, (_, i) => i),
-  );
-const testSet = batchOfFirst(mnist.test, mnist.test.count);
-const quickTestSet = batchOfFirst(mnist.test, QUICK_TEST_IMAGES);
+const testSet = firstOf(tf, mnist.test, mnist.test.count);
+const quickTestSet = firstOf(tf, mnist.test, QUICK_TEST_IMAGES);
 
 /** The largest difference that a step makes to the predictions of a model. */
 function differenceOf(model, step) {
@@ -98,17 +86,14 @@ async function run(network, bar) {
   const model = networkOf(network);
   const equi = network.equi && new norm.EquiNormalization(model, { order: 'redblack' });
   const difference = equi ? differenceOf(model, () => equi.step()) : undefined;
-  const points = [];
-  const seconds = await train(tf, model, mnist.train, {
+  const { seconds, points } = await trainWithCurve(model, mnist.train, {
     batchSize: BATCH_SIZE,
     images: options.images,
-    onStep(step, steps) {
-      if (equi) equi.step();
-      if (step % Math.ceil(steps / EVALUATIONS) === 0 || step === steps) {
-        points.push({ images: step * BATCH_SIZE, accuracy: accuracyOf(tf, model, quickTestSet) });
-      }
-      bar.increment(1, { label: network.label, accuracy: percent(points.at(-1)?.accuracy) });
-    },
+    evaluations: EVALUATIONS,
+    testSet: quickTestSet,
+    label: network.label,
+    bar,
+    onStep: () => equi?.step(),
   });
   const accuracy = accuracyOf(tf, model, testSet);
   equi?.dispose();
@@ -117,20 +102,11 @@ async function run(network, bar) {
   return { label: network.label, accuracy, difference, seconds, points };
 }
 
-const device = norm.device();
-console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
-console.log(
+const device = announce(
   `${options.depth} hidden layers of ${options.units} units, ReLU, plain SGD at ${LEARNING_RATE}, ${options.images} images; ` +
     `unbalanced: every second layer times ${options.unbalance}, the others divided by it`,
 );
-const bar = progressBar();
-bar.start(NETWORKS.length * Math.floor(options.images / BATCH_SIZE), 0, {
-  label: 'starting',
-  accuracy: '-',
-});
-const results = [];
-for (const network of NETWORKS) results.push(await run(network, bar));
-bar.stop();
+const results = await runAll(NETWORKS, Math.floor(options.images / BATCH_SIZE), run);
 
 console.log('\n  network               test accuracy   predictions moved by the first step');
 for (const { label, accuracy, difference } of results) {
@@ -144,12 +120,9 @@ console.log(
     `and at ${saved} with equi-normalization; on the balanced one that makes ${both}, and batch norm ${batch}.`,
 );
 
-mkdirSync(options.output, { recursive: true });
-const chartFile = path.join(options.output, 'enorm.svg');
 const title = `MNIST test accuracy (2,000 images), ${options.depth + 1} dense layers, plain SGD`;
-writeFileSync(chartFile, accuracyChart(title, results));
-writeFileSync(
-  path.join(options.output, 'enorm.json'),
-  `${JSON.stringify({ device, options, results }, null, 2)}\n`,
-);
-console.log(`\nAccuracy curves: ${chartFile}`);
+save(options.output, 'enorm', 'Accuracy curves', accuracyChart(title, results), {
+  device,
+  options,
+  results,
+});

@@ -1,11 +1,10 @@
 // A 50-layer residual network on MNIST without any normalization layer: Fixup's initialization, and He's for the same network.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { accuracyChart } from './mnist/chart.mjs';
-import { batchOf, loadMnist } from './mnist/data.mjs';
-import { accuracyOf, percent, progressBar, train } from './mnist/train.mjs';
+import { firstOf, loadMnist } from './mnist/data.mjs';
+import { announce, requireCounts, runAll, save, trainWithCurve } from './mnist/example.mjs';
+import { accuracyOf, percent } from './mnist/train.mjs';
 
 const options = new Command('npm run example -- fixup')
   .description('Train one deep residual network twice, with weights that differ at the start.')
@@ -16,12 +15,7 @@ const options = new Command('npm run example -- fixup')
   .option('--output <folder>', 'where the chart and the figures go', 'output')
   .parse()
   .opts();
-for (const name of ['depth', 'filters', 'images']) {
-  if (!Number.isInteger(options[name]) || options[name] < 1) {
-    console.error(`fixup: --${name} must be a whole number above 0, got '${options[name]}'`);
-    process.exit(1);
-  }
-}
+requireCounts('fixup', options, ['depth', 'filters', 'images']);
 if (!(options.rate > 0 && options.rate < Infinity)) {
   console.error(`fixup: --rate must be a number above 0, got '${options.rate}'`);
   process.exit(1);
@@ -77,14 +71,7 @@ const NETWORKS = [
 ];
 
 const mnist = loadMnist();
-const batchOfFirst = (split, count) =>
-  smaller(
-    batchOf(
-      tf,
-      split,
-      Array.from({ length: count }, (_, i) => i),
-    ),
-  );
+const batchOfFirst = (split, count) => smaller(firstOf(tf, split, count));
 const testSet = batchOfFirst(mnist.test, TEST_IMAGES);
 const quickTestSet = batchOfFirst(mnist.test, QUICK_TEST_IMAGES);
 
@@ -103,19 +90,16 @@ function lastDeviation(model) {
 async function run(network, bar) {
   const model = networkOf(network);
   const start = lastDeviation(model);
-  const points = [];
   const losses = [];
-  const seconds = await train(tf, model, mnist.train, {
+  const { seconds, points } = await trainWithCurve(model, mnist.train, {
     batchSize: BATCH_SIZE,
     images: options.images,
     prepare: smaller,
-    onStep(step, steps, loss) {
-      losses.push(loss);
-      if (step % Math.ceil(steps / EVALUATIONS) === 0 || step === steps) {
-        points.push({ images: step * BATCH_SIZE, accuracy: accuracyOf(tf, model, quickTestSet) });
-      }
-      bar.increment(1, { label: network.label, accuracy: percent(points.at(-1)?.accuracy) });
-    },
+    evaluations: EVALUATIONS,
+    testSet: quickTestSet,
+    label: network.label,
+    bar,
+    onStep: (_step, _steps, loss) => losses.push(loss),
   });
   const accuracy = accuracyOf(tf, model, testSet);
   model.optimizer.dispose();
@@ -123,19 +107,10 @@ async function run(network, bar) {
   return { label: network.label, accuracy, seconds, start, losses, points };
 }
 
-const device = norm.device();
-console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
-console.log(
+const device = announce(
   `${options.depth} layers, ${options.images} images, learning rate ${options.rate}, no normalization`,
 );
-const bar = progressBar();
-bar.start(NETWORKS.length * Math.floor(options.images / BATCH_SIZE), 0, {
-  label: 'starting',
-  accuracy: '-',
-});
-const results = [];
-for (const network of NETWORKS) results.push(await run(network, bar));
-bar.stop();
+const results = await runAll(NETWORKS, Math.floor(options.images / BATCH_SIZE), run);
 
 const short = (value) => value.toPrecision(3).padStart(10);
 console.log('\n  weights   deviation after the     loss: first      last    test');
@@ -158,12 +133,9 @@ console.log(
     `${percent(he.accuracy)}, where guessing gives about 10%.`,
 );
 
-mkdirSync(options.output, { recursive: true });
-const chartFile = path.join(options.output, 'fixup.svg');
 const title = `MNIST test accuracy (500 images), ${options.depth} layers without normalization`;
-writeFileSync(chartFile, accuracyChart(title, results));
-writeFileSync(
-  path.join(options.output, 'fixup.json'),
-  `${JSON.stringify({ device, options, results }, null, 2)}\n`,
-);
-console.log(`\nAccuracy curves: ${chartFile}`);
+save(options.output, 'fixup', 'Accuracy curves', accuracyChart(title, results), {
+  device,
+  options,
+  results,
+});

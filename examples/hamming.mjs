@@ -1,11 +1,10 @@
 // Generalized Hamming networks on MNIST beside ordinary ones, without and with batch norm, at large and small learning rates.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { accuracyChart } from './mnist/chart.mjs';
-import { batchOf, loadMnist } from './mnist/data.mjs';
-import { accuracyOf, percent, progressBar, train } from './mnist/train.mjs';
+import { firstOf, loadMnist } from './mnist/data.mjs';
+import { announce, requireCounts, runAll, save, trainWithCurve } from './mnist/example.mjs';
+import { accuracyOf, percent } from './mnist/train.mjs';
 
 const options = new Command('npm run example -- hamming')
   .description('Train the same small convolutional network by distances and by products.')
@@ -13,10 +12,7 @@ const options = new Command('npm run example -- hamming')
   .option('--output <folder>', 'where the chart and the figures go', 'output')
   .parse()
   .opts();
-if (!Number.isInteger(options.images) || options.images < 1) {
-  console.error(`hamming: --images must be a whole number above 0, got '${options.images}'`);
-  process.exit(1);
-}
+requireCounts('hamming', options, ['images']);
 
 const BATCH_SIZE = 64;
 const LEARNING_RATES = [0.1, 0.01, 0.001];
@@ -68,33 +64,23 @@ const NETWORKS = [
 ];
 
 const mnist = loadMnist();
-const batchOfFirst = (split, count) =>
-  batchOf(
-    tf,
-    split,
-    Array.from({ length: count }, (_, i) => i),
-  );
-const testSet = batchOfFirst(mnist.test, mnist.test.count);
-const quickTestSet = batchOfFirst(mnist.test, QUICK_TEST_IMAGES);
+const testSet = firstOf(tf, mnist.test, mnist.test.count);
+const quickTestSet = firstOf(tf, mnist.test, QUICK_TEST_IMAGES);
 
-async function run({ label, layers }, rate, bar) {
+async function run({ label, layers, rate }, bar) {
   const model = tf.sequential({ layers: [...layers(), tf.layers.softmax()] });
   model.compile({
     optimizer: tf.train.adam(rate),
     loss: 'categoricalCrossentropy',
     metrics: ['accuracy'],
   });
-  const points = [];
-  const seconds = await train(tf, model, mnist.train, {
+  const { seconds, points } = await trainWithCurve(model, mnist.train, {
     batchSize: BATCH_SIZE,
     images: options.images,
-    onStep(step, steps) {
-      if (step % Math.ceil(steps / EVALUATIONS) === 0 || step === steps) {
-        points.push({ images: step * BATCH_SIZE, accuracy: accuracyOf(tf, model, quickTestSet) });
-      }
-      const accuracy = percent(points.at(-1)?.accuracy);
-      bar.increment(1, { label: `${label}, rate ${rate}`, accuracy });
-    },
+    evaluations: EVALUATIONS,
+    testSet: quickTestSet,
+    label: `${label}, rate ${rate}`,
+    bar,
   });
   const accuracy = accuracyOf(tf, model, testSet);
   const parameters = model.countParams();
@@ -103,17 +89,9 @@ async function run({ label, layers }, rate, bar) {
   return { label, rate, accuracy, parameters, seconds, points };
 }
 
-const device = norm.device();
-console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
-console.log(`${options.images} images a run, Adam`);
-const bar = progressBar();
-const steps = Math.floor(options.images / BATCH_SIZE);
-bar.start(NETWORKS.length * LEARNING_RATES.length * steps, 0, { label: 'starting', accuracy: '-' });
-const results = [];
-for (const network of NETWORKS) {
-  for (const rate of LEARNING_RATES) results.push(await run(network, rate, bar));
-}
-bar.stop();
+const device = announce(`${options.images} images a run, Adam`);
+const runs = NETWORKS.flatMap((network) => LEARNING_RATES.map((rate) => ({ ...network, rate })));
+const results = await runAll(runs, Math.floor(options.images / BATCH_SIZE), run);
 
 const accuracyAt = (label, rate) =>
   results.find((one) => one.label === label && one.rate === rate).accuracy;
@@ -134,18 +112,14 @@ console.log(
     `rate here: ${percent(bestOf('Hamming'))}, ${percent(bestOf('products'))}, ${percent(bestOf('batch norm'))}.`,
 );
 
-mkdirSync(options.output, { recursive: true });
-const chartFile = path.join(options.output, 'hamming.svg');
 const title = `MNIST test accuracy (2,000 images), Adam at rate ${largest}`;
-writeFileSync(
-  chartFile,
+save(
+  options.output,
+  'hamming',
+  'Accuracy curves',
   accuracyChart(
     title,
     results.filter(({ rate }) => rate === largest),
   ),
+  { device, options, results },
 );
-writeFileSync(
-  path.join(options.output, 'hamming.json'),
-  `${JSON.stringify({ device, options, results }, null, 2)}\n`,
-);
-console.log(`\nAccuracy curves: ${chartFile}`);

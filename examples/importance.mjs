@@ -1,10 +1,9 @@
 // Which statistics switchable norm learns to use, layer by layer, on MNIST in large and in small batches.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { stackedBars } from './mnist/chart.mjs';
-import { batchOf, loadMnist } from './mnist/data.mjs';
+import { firstOf, loadMnist } from './mnist/data.mjs';
+import { requireCounts, save } from './mnist/example.mjs';
 import { buildModel, normLayers } from './mnist/model.mjs';
 import { accuracyOf, imagesByDefault, percent, progressBar, train } from './mnist/train.mjs';
 
@@ -14,17 +13,13 @@ const options = new Command('npm run example -- importance')
   .option('--output <folder>', 'where the chart and the figures go', 'output')
   .parse()
   .opts();
-if (!Number.isInteger(options.steps) || options.steps < 1) {
-  console.error(`importance: --steps must be a whole number above 0, got '${options.steps}'`);
-  process.exit(1);
-}
+requireCounts('importance', options, ['steps']);
 
 const BATCH_SIZES = [32, 2];
 const STATISTICS = ['mean', 'variance'];
 
 const mnist = loadMnist();
-const indices = Array.from({ length: mnist.test.count }, (_, i) => i);
-const testSet = batchOf(tf, mnist.test, indices);
+const testSet = firstOf(tf, mnist.test, mnist.test.count);
 const { switchable } = normLayers(norm);
 
 async function run(batchSize, bar) {
@@ -94,17 +89,16 @@ for (const [i, layer] of large.layers.entries()) {
   }
 }
 
-mkdirSync(options.output, { recursive: true });
 const groups = results.flatMap(({ batchSize, layers }) =>
   layers.map((layer) => ({
     label: `${layer.name}, batch ${batchSize}`,
     bars: STATISTICS.map((statistic) => ({ label: statistic, parts: layer[statistic] })),
   })),
 );
-const chartFile = path.join(options.output, 'importance.svg');
-writeFileSync(chartFile, stackedBars('Weights of the statistics in switchable norm', groups));
-writeFileSync(
-  path.join(options.output, 'importance.json'),
-  `${JSON.stringify({ device, results }, null, 2)}\n`,
+save(
+  options.output,
+  'importance',
+  'Weights',
+  stackedBars('Weights of the statistics in switchable norm', groups),
+  { device, results },
 );
-console.log(`\nWeights: ${chartFile}`);

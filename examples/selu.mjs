@@ -1,11 +1,10 @@
 // Deep dense networks on MNIST without any normalization layer: SELU with weights of the right variance, with tfjs's, ReLU.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { accuracyChart } from './mnist/chart.mjs';
-import { batchOf, loadMnist } from './mnist/data.mjs';
-import { accuracyOf, percent, progressBar, train } from './mnist/train.mjs';
+import { firstOf, loadMnist } from './mnist/data.mjs';
+import { announce, requireCounts, runAll, save, trainWithCurve } from './mnist/example.mjs';
+import { accuracyOf, percent } from './mnist/train.mjs';
 
 const options = new Command('npm run example -- selu')
   .description('Train deep dense networks that differ in activation and initializer only.')
@@ -15,12 +14,7 @@ const options = new Command('npm run example -- selu')
   .option('--output <folder>', 'where the chart and the figures go', 'output')
   .parse()
   .opts();
-for (const name of ['depth', 'units', 'images']) {
-  if (!Number.isInteger(options[name]) || options[name] < 1) {
-    console.error(`selu: --${name} must be a whole number above 0, got '${options[name]}'`);
-    process.exit(1);
-  }
-}
+requireCounts('selu', options, ['depth', 'units', 'images']);
 
 const BATCH_SIZE = 64;
 const LEARNING_RATE = 0.01;
@@ -62,15 +56,9 @@ function networkOf({ activation, initializer }) {
 }
 
 const mnist = loadMnist();
-const batchOfFirst = (split, count) =>
-  batchOf(
-    tf,
-    split,
-    Array.from({ length: count }, (_, i) => i),
-  );
-const testSet = batchOfFirst(mnist.test, mnist.test.count);
-const quickTestSet = batchOfFirst(mnist.test, QUICK_TEST_IMAGES);
-const probe = batchOfFirst(mnist.train, 500);
+const testSet = firstOf(tf, mnist.test, mnist.test.count);
+const quickTestSet = firstOf(tf, mnist.test, QUICK_TEST_IMAGES);
+const probe = firstOf(tf, mnist.train, 500);
 
 /** Variance of the activations of the first and of the last hidden layer. */
 function variancesOf(model) {
@@ -82,16 +70,13 @@ function variancesOf(model) {
 async function run(network, bar) {
   const model = networkOf(network);
   const start = variancesOf(model);
-  const points = [];
-  const seconds = await train(tf, model, mnist.train, {
+  const { seconds, points } = await trainWithCurve(model, mnist.train, {
     batchSize: BATCH_SIZE,
     images: options.images,
-    onStep(step, steps) {
-      if (step % Math.ceil(steps / EVALUATIONS) === 0 || step === steps) {
-        points.push({ images: step * BATCH_SIZE, accuracy: accuracyOf(tf, model, quickTestSet) });
-      }
-      bar.increment(1, { label: network.label, accuracy: percent(points.at(-1)?.accuracy) });
-    },
+    evaluations: EVALUATIONS,
+    testSet: quickTestSet,
+    label: network.label,
+    bar,
   });
   const accuracy = accuracyOf(tf, model, testSet);
   const end = variancesOf(model);
@@ -100,17 +85,10 @@ async function run(network, bar) {
   return { label: network.label, accuracy, seconds, start, end, points };
 }
 
-const device = norm.device();
-console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
-console.log(`${options.depth} hidden layers of ${options.units} units, ${options.images} images`);
-const bar = progressBar();
-bar.start(NETWORKS.length * Math.floor(options.images / BATCH_SIZE), 0, {
-  label: 'starting',
-  accuracy: '-',
-});
-const results = [];
-for (const network of NETWORKS) results.push(await run(network, bar));
-bar.stop();
+const device = announce(
+  `${options.depth} hidden layers of ${options.units} units, ${options.images} images`,
+);
+const results = await runAll(NETWORKS, Math.floor(options.images / BATCH_SIZE), run);
 
 const short = (value) => value.toPrecision(3).padStart(10);
 console.log('\n  activation,  variance of the activations at the start, trained    test');
@@ -130,12 +108,9 @@ console.log(
     `the best of the four here is ${best.label}, ${percent(best.accuracy)}.`,
 );
 
-mkdirSync(options.output, { recursive: true });
-const chartFile = path.join(options.output, 'selu.svg');
 const title = `MNIST test accuracy (2,000 images), ${options.depth} dense layers`;
-writeFileSync(chartFile, accuracyChart(title, results));
-writeFileSync(
-  path.join(options.output, 'selu.json'),
-  `${JSON.stringify({ device, options, results }, null, 2)}\n`,
-);
-console.log(`\nAccuracy curves: ${chartFile}`);
+save(options.output, 'selu', 'Accuracy curves', accuracyChart(title, results), {
+  device,
+  options,
+  results,
+});

@@ -1,11 +1,10 @@
 // A small training set of MNIST: kernels of a constant norm without noise, with batch norm's noise, with learned noise, and batch norm itself.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { lossChart } from './mnist/chart.mjs';
-import { batchOf, loadMnist } from './mnist/data.mjs';
-import { percent, progressBar, train } from './mnist/train.mjs';
+import { firstOf, loadMnist } from './mnist/data.mjs';
+import { announce, requireCounts, runAll, save } from './mnist/example.mjs';
+import { percent, train } from './mnist/train.mjs';
 
 const options = new Command('npm run example -- stochastic')
   .description('Train networks that differ in the noise of their normalization only.')
@@ -16,12 +15,7 @@ const options = new Command('npm run example -- stochastic')
   .option('--output <folder>', 'where the chart and the figures go', 'output')
   .parse()
   .opts();
-for (const name of ['images', 'epochs', 'draws', 'effectiveN']) {
-  if (!Number.isInteger(options[name]) || options[name] < 1) {
-    console.error(`stochastic: ${name} must be a whole number above 0, got '${options[name]}'`);
-    process.exit(1);
-  }
-}
+requireCounts('stochastic', options, ['images', 'epochs', 'draws', 'effectiveN']);
 
 const BATCH_SIZE = 32;
 const EVALUATIONS = 10;
@@ -84,11 +78,7 @@ function networkOf({ make, free }) {
 
 const mnist = loadMnist();
 const few = { ...mnist.train, count: options.images };
-const testSet = batchOf(
-  tf,
-  mnist.test,
-  Array.from({ length: TEST_IMAGES }, (_, i) => i),
-);
+const testSet = firstOf(tf, mnist.test, TEST_IMAGES);
 
 /** Accuracy, NLL and entropy on the test images, of an ensemble or with 0 draws of one pass. */
 function measure(model, draws) {
@@ -127,17 +117,11 @@ async function run(network, bar) {
   return { label: network.label, one, ensemble, seconds, points };
 }
 
-const device = norm.device();
-console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
-console.log(
+const device = announce(
   `${options.images} training images, ${options.epochs} epochs, batches of ${BATCH_SIZE}; three convolutions`,
 );
-const bar = progressBar();
 const steps = Math.floor((options.images * options.epochs) / BATCH_SIZE);
-bar.start(NETWORKS.length * steps, 0, { label: 'starting', accuracy: '-' });
-const results = [];
-for (const network of NETWORKS) results.push(await run(network, bar));
-bar.stop();
+const results = await runAll(NETWORKS, steps, run);
 
 const row = (label, { accuracy, nll, entropy }) =>
   console.log(
@@ -156,12 +140,9 @@ console.log(
     `noise ${nll(learned.one)} and ${nll(learned.ensemble)}; batch norm itself has ${nll(batch.one)}.`,
 );
 
-mkdirSync(options.output, { recursive: true });
-const chartFile = path.join(options.output, 'stochastic.svg');
 const title = `MNIST test negative log-likelihood, ${options.images} training images`;
-writeFileSync(chartFile, lossChart(title, results));
-writeFileSync(
-  path.join(options.output, 'stochastic.json'),
-  `${JSON.stringify({ device, options, results }, null, 2)}\n`,
-);
-console.log(`\nCurves: ${chartFile}`);
+save(options.output, 'stochastic', 'Curves', lossChart(title, results), {
+  device,
+  options,
+  results,
+});

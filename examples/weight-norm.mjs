@@ -1,11 +1,10 @@
 // Deep weight-normalized dense networks on MNIST, by where their gains start: length of the kernel, first batch, robust, robust with warm-up.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { accuracyChart } from './mnist/chart.mjs';
-import { batchOf, loadMnist } from './mnist/data.mjs';
-import { accuracyOf, percent, progressBar, train } from './mnist/train.mjs';
+import { firstOf, loadMnist } from './mnist/data.mjs';
+import { announce, requireCounts, runAll, save, trainWithCurve } from './mnist/example.mjs';
+import { accuracyOf, percent } from './mnist/train.mjs';
 
 const options = new Command('npm run example -- weight-norm')
   .description('Train deep weight-normalized networks that differ in their gains at the start.')
@@ -16,12 +15,7 @@ const options = new Command('npm run example -- weight-norm')
   .option('--output <folder>', 'where the chart and the figures go', 'output')
   .parse()
   .opts();
-for (const name of ['depth', 'units', 'images']) {
-  if (!Number.isInteger(options[name]) || options[name] < 1) {
-    console.error(`weight-norm: --${name} must be a whole number above 0, got '${options[name]}'`);
-    process.exit(1);
-  }
-}
+requireCounts('weight-norm', options, ['depth', 'units', 'images']);
 if (!(options.rate > 0)) {
   console.error(`weight-norm: --rate must be above 0, got '${options.rate}'`);
   process.exit(1);
@@ -77,15 +71,9 @@ function networkOf({ args }) {
 }
 
 const mnist = loadMnist();
-const first = (split, count) =>
-  batchOf(
-    tf,
-    split,
-    Uint32Array.from({ length: count }, (_, i) => i),
-  );
-const testSet = first(mnist.test, mnist.test.count);
-const quickTestSet = first(mnist.test, QUICK_TEST_IMAGES);
-const probe = first(mnist.train, 200);
+const testSet = firstOf(tf, mnist.test, mnist.test.count);
+const quickTestSet = firstOf(tf, mnist.test, QUICK_TEST_IMAGES);
+const probe = firstOf(tf, mnist.train, 200);
 const steps = Math.floor(options.images / BATCH_SIZE);
 
 /** The root mean square of the outputs of the last hidden layer, over that of the images as they go in. */
@@ -104,18 +92,15 @@ async function run(network, bar) {
   const growth = growthOf(model);
   const rate = { learningRate: options.rate, warmupSteps: Math.ceil(steps / 4) };
   const rateAt = (step) => (network.warmup ? schedules.quadraticWarmup(step, rate) : options.rate);
-  const points = [];
   model.optimizer.setLearningRate(rateAt(0));
-  const seconds = await train(tf, model, mnist.train, {
+  const { seconds, points } = await trainWithCurve(model, mnist.train, {
     batchSize: BATCH_SIZE,
     images: options.images,
-    onStep(step) {
-      model.optimizer.setLearningRate(rateAt(step));
-      if (step % Math.ceil(steps / EVALUATIONS) === 0 || step === steps) {
-        points.push({ images: step * BATCH_SIZE, accuracy: accuracyOf(tf, model, quickTestSet) });
-      }
-      bar.increment(1, { label: network.label, accuracy: percent(points.at(-1)?.accuracy) });
-    },
+    evaluations: EVALUATIONS,
+    testSet: quickTestSet,
+    label: network.label,
+    bar,
+    onStep: (step) => model.optimizer.setLearningRate(rateAt(step)),
   });
   const accuracy = accuracyOf(tf, model, testSet);
   model.optimizer.dispose();
@@ -123,16 +108,10 @@ async function run(network, bar) {
   return { label: network.label, growth, accuracy, seconds, points };
 }
 
-const device = norm.device();
-console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
-console.log(
+const device = announce(
   `${options.depth} weight-normalized layers of ${options.units} units, ${options.images} images, learning rate ${options.rate}`,
 );
-const bar = progressBar();
-bar.start(NETWORKS.length * steps, 0, { label: 'starting', accuracy: '-' });
-const results = [];
-for (const network of NETWORKS) results.push(await run(network, bar));
-bar.stop();
+const results = await runAll(NETWORKS, steps, run);
 
 console.log('\n                   last activations     test');
 console.log('  gains            over the images  accuracy');
@@ -148,12 +127,9 @@ console.log(
     `${batch} with gains from the first batch and ${length} with the kernels' lengths for gains.`,
 );
 
-mkdirSync(options.output, { recursive: true });
-const chartFile = path.join(options.output, 'weight-norm.svg');
 const title = `MNIST test accuracy (1,000 images), ${options.depth} weight-normalized layers`;
-writeFileSync(chartFile, accuracyChart(title, results));
-writeFileSync(
-  path.join(options.output, 'weight-norm.json'),
-  `${JSON.stringify({ device, options, results }, null, 2)}\n`,
-);
-console.log(`\nAccuracy curves: ${chartFile}`);
+save(options.output, 'weight-norm', 'Accuracy curves', accuracyChart(title, results), {
+  device,
+  options,
+  results,
+});

@@ -34,6 +34,14 @@ export function batchOf(tf, split, indices) {
   }));
 }
 
+/** The first `count` images of a split. */
+export const firstOf = (tf, split, count) =>
+  batchOf(
+    tf,
+    split,
+    Uint32Array.from({ length: count }, (_, i) => i),
+  );
+
 /** A seeded Fisher-Yates order, so that every norm sees the same batches. */
 export function shuffledIndices(count, seed) {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
