@@ -1,4 +1,4 @@
-// What `npm test` is made of, in order: sources, native programs, jest on each device, Python, peer suites.
+// What `npm test` is made of: sources, native programs, jest on each device, Python, peer suites.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../setup/process.mjs';
@@ -20,8 +20,7 @@ export function makeStages(context) {
   const { root } = context;
   const results = join(root, 'build/test-results');
   const bin = (path) => join(root, 'node_modules', path);
-  const show = (line) => process.stdout.write(`${line}\n`);
-  const node = (args, env = {}) =>
+  const node = (show, args, env = {}) =>
     run(process.execPath, args, { cwd: root, env: { ...context.env, ...env }, onLine: show });
   const oneCheck = ({ code }) => counted(code === 0 ? 1 : 0, code === 0 ? 0 : 1);
 
@@ -32,8 +31,8 @@ export function makeStages(context) {
     return join(results, name);
   };
 
-  const lint = async () =>
-    oneCheck(await node([bin('@biomejs/biome/bin/biome'), 'ci', '--colors=off', '.']));
+  const lint = async (show) =>
+    oneCheck(await node(show, [bin('@biomejs/biome/bin/biome'), 'ci', '--colors=off', '.']));
 
   const format = async () => {
     const program = await ensureClangFormat(context);
@@ -49,20 +48,20 @@ export function makeStages(context) {
       : counted(0, 1, `npm run format would change ${bad.join(', ')}`);
   };
 
-  const types = async () => {
+  const types = async (show) => {
     const checks = [];
     for (const project of ['tsconfig.json', 'test/tsconfig.json']) {
-      checks.push(await node([bin('typescript/bin/tsc'), '--noEmit', '-p', project]));
+      checks.push(await node(show, [bin('typescript/bin/tsc'), '--noEmit', '-p', project]));
     }
     const failed = checks.filter(({ code }) => code !== 0).length;
     return counted(checks.length - failed, failed);
   };
 
-  const setupTests = async () => {
+  const setupTests = async (show) => {
     const files = readdirSync(join(root, 'test/setup')).filter((file) =>
       file.endsWith('.test.mjs'),
     );
-    const { output } = await node([
+    const { output } = await node(show, [
       '--test',
       '--test-reporter=tap',
       ...files.map((file) => join('test/setup', file)),
@@ -71,7 +70,7 @@ export function makeStages(context) {
     return counted(count('pass'), count('fail') + count('cancelled'), '', count('skipped'));
   };
 
-  const native = async () => {
+  const native = async (show) => {
     const report = freshReport('ctest.xml');
     const { code } = await run(
       'ctest',
@@ -95,9 +94,10 @@ export function makeStages(context) {
     );
   };
 
-  const jest = (device) => async () => {
+  const jest = (device) => async (show) => {
     const report = freshReport(`jest-${device}.json`);
     const { code } = await node(
+      show,
       [bin('jest/bin/jest.js'), '--ci', '--json', `--outputFile=${report}`],
       {
         TFJS_CUDA_NORM_DEVICE: device,
@@ -117,7 +117,7 @@ export function makeStages(context) {
     );
   };
 
-  const python = (library) => async () => {
+  const python = (library) => async (show) => {
     const environment = await ensurePythonEnvironment(context);
     if (!environment.python) {
       return counted(0, 0, `skipped: ${environment.reason}`, 1);
@@ -142,17 +142,18 @@ export function makeStages(context) {
     return counted(counts.passed, code !== 0 ? Math.max(1, counts.failed) : counts.failed);
   };
 
-  const doctor = async () => oneCheck(await node([join(root, 'scripts/cli.mjs'), 'doctor']));
+  const doctor = async (show) =>
+    oneCheck(await node(show, [join(root, 'scripts/cli.mjs'), 'doctor']));
 
-  const gpuCheck = async () => {
+  const gpuCheck = async (show) => {
     const release = join(root, 'build/Release');
     const script = join(root, 'scripts/gpu-check');
     const args = [script, '--emulated', '--built', release, '--output', results];
     return oneCheck(await run('python3', args, { cwd: root, env: context.env, onLine: show }));
   };
 
-  const program = (path) => async () => {
-    const { code, output } = await node([join(root, path)]);
+  const program = (path) => async (show) => {
+    const { code, output } = await node(show, [join(root, path)]);
     return fromProgram(code, output);
   };
 

@@ -5,9 +5,10 @@ import { counted, lastCounts, runStages } from '../../scripts/stages/run.mjs';
 
 async function outcome(stages, only) {
   let text = '';
-  const code = await runStages(stages, only, (part) => {
+  const write = (part) => {
     text += part;
-  });
+  };
+  const code = await runStages(stages, only, write, 2);
   return { code, last: text.trimEnd().split('\n').at(-1), text };
 }
 const stage = (name, run) => ({ name, run });
@@ -33,6 +34,25 @@ test('a stage that throws, or that ran nothing, is a failure', async () => {
   assert.deepEqual([thrown.code, thrown.last], [1, '0 passed, 1 failed']);
   assert.match(thrown.text, /a: broke/);
   assert.equal((await outcome([stage('a', () => counted(0, 0))])).last, '0 passed, 1 failed');
+});
+
+test('stages run two at a time, and what they write stays together, in their order', async () => {
+  const events = [];
+  const pause = () => new Promise((done) => setTimeout(done, 20));
+  const writing = (name, rounds) =>
+    stage(name, async (show) => {
+      events.push(`begin ${name}`);
+      for (let round = 0; round < rounds; ++round) {
+        show(`${name}${round}`);
+        await pause();
+      }
+      events.push(`end ${name}`);
+      return counted(1, 0);
+    });
+  const { text, last } = await outcome([writing('a', 6), writing('b', 2), writing('c', 2)]);
+  assert.deepEqual(events.slice(0, 4), ['begin a', 'begin b', 'end b', 'begin c']);
+  assert.match(text, /=== a\na0\n.*a5\n\n=== b\nb0\nb1\n\n=== c\nc0\nc1\n\nstage/s);
+  assert.equal(last, '3 passed, 0 failed');
 });
 
 test('a skipped stage is no failure, and says why', async () => {
