@@ -19,6 +19,9 @@ import { hash, readJson, withLock, writeJson } from './store.mjs';
 const STEP = 'native build';
 const COMPOSED = "the composed ops on every tfjs backend, tfjs-node's included where it loads";
 
+/** The modules that package.json exports. */
+const ENTRIES = ['index', 'register'];
+
 /** A key over the contents of files and folders. */
 export function contentKey(root, paths) {
   const parts = [];
@@ -228,7 +231,9 @@ export async function ensureDist(context) {
     'package.json',
     'node_modules/typescript/package.json',
   ]);
-  const done = () => readJson(stampPath)?.key === key && existsSync(join(dist, 'index.mjs'));
+  const done = () =>
+    readJson(stampPath)?.key === key &&
+    ENTRIES.every((entry) => existsSync(join(dist, `${entry}.mjs`)));
   if (done()) {
     return;
   }
@@ -250,22 +255,21 @@ export async function ensureDist(context) {
         works: 'the native build and its own tests (ctest)',
       });
     }
-    writeEsmEntry(dist);
+    for (const entry of ENTRIES) {
+      writeEsmEntry(dist, entry);
+    }
     writeJson(stampPath, { key });
     context.log.step(step, `dist/ made in ${seconds(Date.now() - started)}`);
   });
 }
 
-/** dist/index.mjs over the CommonJS build, so that both kinds of import share one state. */
-export function writeEsmEntry(dist) {
-  const text = readFileSync(join(dist, 'index.js'), 'utf8');
-  const names = [
-    ...new Set(
-      [...text.matchAll(/^\s*(?:exports\.(\w+) =|Object\.defineProperty\(exports, "(\w+)")/gm)].map(
-        (match) => match[1] ?? match[2],
-      ),
-    ),
-  ]
+/** What `import` finds: an .mjs over the CommonJS build, so that both kinds of import share one state. */
+export function writeEsmEntry(dist, entry = 'index') {
+  const text = readFileSync(join(dist, `${entry}.js`), 'utf8');
+  const found = text.matchAll(
+    /^\s*(?:exports\.(\w+) =|Object\.defineProperty\(exports, "(\w+)")/gm,
+  );
+  const names = [...new Set([...found].map((match) => match[1] ?? match[2]))]
     .filter((name) => name !== '__esModule')
     .sort();
   const lines = names.map((name) =>
@@ -273,13 +277,11 @@ export function writeEsmEntry(dist) {
       ? 'export default library.default;'
       : `export const ${name} = library.${name};`,
   );
-  writeFileSync(
-    join(dist, 'index.mjs'),
-    `import library from './index.js';\n\n${lines.join('\n')}\n`,
-  );
+  const esm = `import library from './${entry}.js';\n\n${lines.join('\n')}\n`;
+  writeFileSync(join(dist, `${entry}.mjs`), esm);
   // A default import of a CommonJS module means different things to Node and to bundlers; a named one does not.
-  writeFileSync(
-    join(dist, 'index.d.mts'),
-    "import { norm } from './index.js';\n\nexport * from './index.js';\nexport default norm;\n",
-  );
+  const types = names.includes('default')
+    ? `import { norm } from './${entry}.js';\n\nexport * from './${entry}.js';\nexport default norm;\n`
+    : `export * from './${entry}.js';\n`;
+  writeFileSync(join(dist, `${entry}.d.mts`), types);
 }

@@ -2,7 +2,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-node';
 import { checkEpsilon, checkFraction } from '../core/checks';
 import { checkNoiseShape, checkRate } from '../core/dropout';
-import { opFail } from '../core/errors';
+import { type Fail, opFail } from '../core/errors';
 import { ALPHA, LAMBDA } from '../core/selu';
 import { BatchNormalization } from '../norms/batchNormalization';
 import { AlphaDropout } from '../norms/dropoutLayers';
@@ -19,7 +19,8 @@ export interface NativeOpsReport<M> {
   kept: KeptLayer[];
 }
 
-type StockFields = Layer & {
+/** The fields of tfjs's layers that the replacements look at. */
+export type StockFields = Layer & {
   axis: number | number[];
   epsilon: number;
   momentum: number;
@@ -27,7 +28,8 @@ type StockFields = Layer & {
   noiseShape?: number[];
 };
 
-const single = (axis: number | number[]) =>
+/** Models from Python name the axis as a list of one. */
+export const single = (axis: number | number[]) =>
   Array.isArray(axis) && axis.length === 1 ? axis[0]! : axis;
 
 interface Replacement {
@@ -36,7 +38,7 @@ interface Replacement {
   /** Fields of the native class that the stock layer does not have, or has otherwise. */
   fields(layer: StockFields): object;
   /** Why this layer has to stay; may throw it. */
-  refuse(layer: StockFields): string | undefined;
+  refuse(layer: StockFields, fail: Fail): string | undefined;
 }
 
 const REPLACEMENTS: Record<string, Replacement> = {
@@ -53,16 +55,15 @@ const REPLACEMENTS: Record<string, Replacement> = {
       drawnSeed: null,
       calls: 0,
     }),
-    refuse: ({ rate, noiseShape }) => {
-      checkRate(opFail('useNativeOps'), rate);
-      checkNoiseShape(opFail('useNativeOps'), noiseShape);
+    refuse: ({ rate, noiseShape }, fail) => {
+      checkRate(fail, rate);
+      checkNoiseShape(fail, noiseShape);
       return undefined;
     },
   },
   BatchNormalization: {
     stock: tf.layers.batchNormalization({ name: 'stock' }).constructor,
     native: BatchNormalization,
-    // Models from Python name the axis as a list of one.
     fields: ({ axis }) => ({
       axis: single(axis),
       unbiased: false,
@@ -71,12 +72,12 @@ const REPLACEMENTS: Record<string, Replacement> = {
       clipping: null,
       renormMomentum: 0.99,
     }),
-    refuse: ({ axis, epsilon, momentum }) => {
+    refuse: ({ axis, epsilon, momentum }, fail) => {
       if (Array.isArray(single(axis))) {
         return `its axes ${JSON.stringify(axis)} are several, of which tfjs uses the first only`;
       }
-      checkEpsilon(opFail('useNativeOps'), epsilon);
-      checkFraction(opFail('useNativeOps'), 'momentum', momentum);
+      checkEpsilon(fail, epsilon);
+      checkFraction(fail, 'momentum', momentum);
     },
   },
   LayerNormalization: {
@@ -88,8 +89,8 @@ const REPLACEMENTS: Record<string, Replacement> = {
       betaConstraint: null,
       gammaConstraint: null,
     }),
-    refuse: ({ axis, epsilon }) => {
-      checkEpsilon(opFail('useNativeOps'), epsilon);
+    refuse: ({ axis, epsilon }, fail) => {
+      checkEpsilon(fail, epsilon);
       // Before it is built, axes counted from both ends have no order yet.
       const list = Array.isArray(axis) ? axis : [axis];
       const mixed = list.some((one) => one < 0) && list.some((one) => one >= 0);
@@ -100,15 +101,19 @@ const REPLACEMENTS: Record<string, Replacement> = {
   },
 };
 
-function reasonToKeep(layer: Layer, { stock, refuse }: Replacement): string | undefined {
-  if (layer.constructor !== stock) {
-    return 'it is not the layer class of the tfjs that this package uses';
-  }
+/** Why the native ops cannot compute what this layer of tfjs's is asked for; undefined where they can. */
+export function refusal(className: string, layer: Layer, caller: string): string | undefined {
   try {
-    return refuse(layer as StockFields);
+    return REPLACEMENTS[className]!.refuse(layer as StockFields, opFail(caller));
   } catch (error) {
     return (error as Error).message;
   }
+}
+
+function reasonToKeep(layer: Layer, className: string): string | undefined {
+  return layer.constructor === REPLACEMENTS[className]!.stock
+    ? refusal(className, layer, 'useNativeOps')
+    : 'it is not the layer class of the tfjs that this package uses';
 }
 
 /**
@@ -142,7 +147,7 @@ export function useNativeOps<M extends LayersModel>(model: M): NativeOpsReport<M
     const className = layer.getClassName();
     if (!Object.hasOwn(REPLACEMENTS, className)) continue;
     const replacement = REPLACEMENTS[className]!;
-    const reason = reasonToKeep(layer, replacement);
+    const reason = reasonToKeep(layer, className);
     if (reason) {
       report.kept.push({ name: layer.name, className, reason });
     } else {
