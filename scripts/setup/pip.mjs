@@ -51,15 +51,15 @@ export async function findPython(env) {
 }
 
 /**
- * The pinned packages of a requirements file, for this machine: `{ name, version, line, hashes, bytes }`.
- * One package per line, its hashes after it, its size for the progress display as a trailing comment `# 274 MB`.
+ * The pinned packages of a requirements file, for this machine: `{ name, version, line, hashes, bytes, unpacked }`.
+ * One package per line, its hashes after it, sizes as a trailing comment: `# 274 MB`, or `# 573 MB, 1659 MB unpacked`.
  */
 export function readRequirements(file) {
   const text = readFileSync(file, 'utf8').replace(/\\\n/g, ' ');
   const packages = [];
   for (const raw of text.split('\n')) {
     const match =
-      /^([A-Za-z0-9._-]+)==(\S+?)\s*(?:;\s*platform_machine\s*==\s*"(\w+)"\s*)?((?:--hash=\S+\s*)+)(?:#\s*(\d+) MB)?/.exec(
+      /^([A-Za-z0-9._-]+)==(\S+?)\s*(?:;\s*platform_machine\s*==\s*"(\w+)"\s*)?((?:--hash=\S+\s*)+)(?:#\s*(\d+) MB(?:, (\d+) MB unpacked)?)?/.exec(
         raw.trim(),
       );
     if (!match || (match[3] && match[3] !== machine())) {
@@ -72,6 +72,7 @@ export function readRequirements(file) {
       line: `${match[1]}==${match[2]} ${hashes.map((hash) => `--hash=sha256:${hash}`).join(' ')}`,
       hashes,
       bytes: Number(match[5] ?? 0) * 1e6,
+      unpacked: Number(match[6] ?? 0) * 1e6,
     });
   }
   return packages;
@@ -115,8 +116,13 @@ export async function downloadWheel(context, step, python, wanted, folder, extra
   if (finished) {
     return finished;
   }
-  const scratch = join(folder, '.scratch');
-  rmSync(scratch, { recursive: true, force: true });
+  // The caller holds a lock: what is found is of killed runs, whose pip may still write there.
+  for (const entry of existsSync(folder) ? readdirSync(folder) : []) {
+    if (entry.startsWith('.scratch')) {
+      rmSync(join(folder, entry), { recursive: true, force: true });
+    }
+  }
+  const scratch = join(folder, `.scratch-${process.pid}`);
   mkdirSync(join(scratch, 'out'), { recursive: true });
   const requirements = join(scratch, 'requirements.txt');
   writeFileSync(requirements, `${wanted.line}\n`);

@@ -14,11 +14,27 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
 import { megabytes } from './log.mjs';
-import { downloadWheel, findPython, machine, readRequirements, unpackWheel } from './pip.mjs';
-import { hash, publishFolder, withLock } from './store.mjs';
+import { fetchNvidia, nvidiaFolder } from './nvidia.mjs';
+import { machine, readRequirements } from './pip.mjs';
+import { hash, withLock } from './store.mjs';
+import { fetchFolder, requireSpace, withPython } from './wheels.mjs';
 
 export const STEP = 'libtensorflow';
-const REQUIREMENTS = fileURLToPath(new URL('../requirements-tensorflow.txt', import.meta.url));
+const REQUIREMENTS = {
+  cpu: fileURLToPath(new URL('../requirements-tensorflow.txt', import.meta.url)),
+  cuda: fileURLToPath(new URL('../requirements-tensorflow-cuda.txt', import.meta.url)),
+};
+// Only its libraries and headers are used, so the wheel of one Python serves all.
+const PYTHON_TAGS = ['--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311'];
+const WHEEL = {
+  strip: 'tensorflow/',
+  prefixes: [
+    'tensorflow/libtensorflow_cc.so.2',
+    'tensorflow/libtensorflow_framework.so.2',
+    'tensorflow/include/',
+  ],
+  pipArguments: [...PYTHON_TAGS, '--platform', `manylinux_2_27_${machine()}`],
+};
 // The C library's tarball has libtensorflow.so.2, a Python package libtensorflow_cc.so.2.
 const MAIN_NAMES = ['libtensorflow_cc.so.2', 'libtensorflow.so.2', 'libtensorflow.so'];
 const FRAMEWORK_NAMES = ['libtensorflow_framework.so.2', 'libtensorflow_framework.so'];
@@ -65,25 +81,46 @@ export function namedLibrary(context) {
   return { ...library, source: 'LIBTENSORFLOW_DIR' };
 }
 
-/** The library of the pinned wheel, downloaded into the user cache when it is not there yet. */
-export async function wheelLibrary(context) {
-  const wanted = readRequirements(REQUIREMENTS)[0];
-  if (!wanted) {
+/** What PyPI has for this machine: the build of TensorFlow, and the CUDA libraries where it is a CUDA build.
+ * `context.requirements` names other lists, in tests. */
+export function pinnedPackages(context, build) {
+  const packages = readRequirements((context.requirements ?? REQUIREMENTS)[build]);
+  return {
+    tensorflow: packages.find(({ name }) => name.startsWith('tensorflow')),
+    nvidia: packages.filter(({ name }) => name.startsWith('nvidia-')),
+  };
+}
+
+const wheelFolder = (context, { name, version, hashes }) =>
+  join(context.cache, 'libtensorflow', `${name}-${version}-${hashes[0].slice(0, 12)}`);
+
+/** The pinned build as the user cache has it; undefined where something is missing. */
+function keptLibrary(context, packages, libraries) {
+  const library = inspectLibrary(wheelFolder(context, packages.tensorflow));
+  const nvidia = libraries ? nvidiaFolder(context, packages.nvidia) : undefined;
+  if (!library || nvidia?.missing.length > 0) {
+    return undefined;
+  }
+  const { name, version } = packages.tensorflow;
+  const source = `the wheel ${name} ${version}`;
+  return { ...library, source, nvidia: nvidia?.folder };
+}
+
+/**
+ * Brings the pinned TensorFlow into the user cache and says where it is: `{ main, framework, include, nvidia, key,
+ * source }`. `build` is 'cpu' or 'cuda'; `libraries` adds the CUDA libraries (2.8 GB), `nvidia` being their folder. No
+ * tfjs-node is touched.
+ */
+export async function ensureTensorflow(context, { build = 'cpu', libraries = false } = {}) {
+  const packages = pinnedPackages(context, build);
+  if (!packages.tensorflow) {
     throw new StepProblem(STEP, {
-      why: `PyPI has no TensorFlow build for ${machine()}`,
+      why: `PyPI has no ${build === 'cuda' ? 'CUDA' : 'TensorFlow'} build for ${machine()}`,
       fix: 'install a TensorFlow C library and set LIBTENSORFLOW_DIR to its folder, then run setup again',
       works: WITHOUT_TENSORFLOW,
     });
   }
-  const folder = join(
-    context.cache,
-    'libtensorflow',
-    `${wanted.name}-${wanted.version}-${wanted.hashes[0].slice(0, 12)}`,
-  );
-  const kept = () => {
-    const library = inspectLibrary(folder);
-    return library && { ...library, source: `${wanted.name} ${wanted.version} wheel` };
-  };
+  const kept = () => keptLibrary(context, packages, libraries);
   return (
     kept() ??
     withLock(
@@ -91,7 +128,7 @@ export async function wheelLibrary(context) {
       'libtensorflow',
       async () => {
         if (!kept()) {
-          await fetchWheel(context, wanted, folder);
+          await fetchPinned(context, packages, libraries);
         }
         return kept();
       },
@@ -100,37 +137,24 @@ export async function wheelLibrary(context) {
   );
 }
 
-async function fetchWheel(context, wanted, folder) {
-  const python = await findPython(context.env);
-  if (typeof python === 'string') {
-    throw new StepProblem(STEP, {
-      why: `it comes from PyPI, and there is no Python with pip: ${python}`,
-      fix: 'install python3 and pip (Debian, Ubuntu: apt install python3 python3-pip), or set LIBTENSORFLOW_DIR to a libtensorflow you have',
-      works: WITHOUT_TENSORFLOW,
-    });
-  }
-  const downloads = join(context.cache, 'downloads', 'libtensorflow');
-  const platform = `manylinux_2_27_${machine()}`;
+async function fetchPinned(context, packages, libraries) {
+  const wanted = packages.tensorflow;
+  const folder = wheelFolder(context, wanted);
+  const have = inspectLibrary(folder);
+  const nvidia = libraries ? nvidiaFolder(context, packages.nvidia).missing : [];
   try {
-    const wheel = await downloadWheel(context, STEP, python.python, wanted, downloads, [
-      '--python-version',
-      '3.11',
-      '--implementation',
-      'cp',
-      '--abi',
-      'cp311',
-      '--platform',
-      platform,
-    ]);
-    context.log.step(STEP, `unpacking ${wanted.name} ${wanted.version} into ${folder}`);
-    await publishFolder(folder, (draft) =>
-      unpackWheel(context, STEP, python.python, wheel, draft, 'tensorflow/', [
-        'tensorflow/libtensorflow_cc.so.2',
-        'tensorflow/libtensorflow_framework.so.2',
-        'tensorflow/include/',
-      ]),
-    );
-    rmSync(downloads, { recursive: true, force: true });
+    requireSpace(context, STEP, [...(have ? [] : [wanted]), ...nvidia]);
+    await withPython(context, STEP, async (python) => {
+      if (!have) {
+        await fetchFolder(context, STEP, python, wanted, folder, WHEEL);
+        const { main } = inspectLibrary(folder);
+        const size = megabytes(statSync(main).size);
+        context.log.step(STEP, `${wanted.version} is in the user cache (${size})`);
+      }
+      if (libraries) {
+        await fetchNvidia(context, python, packages.nvidia);
+      }
+    });
   } catch (error) {
     if (error instanceof StepProblem) {
       error.works = WITHOUT_TENSORFLOW;
@@ -138,11 +162,6 @@ async function fetchWheel(context, wanted, folder) {
     }
     throw error;
   }
-  const { main } = inspectLibrary(folder);
-  context.log.step(
-    STEP,
-    `${wanted.version} is in the user cache (${megabytes(statSync(main).size)})`,
-  );
 }
 
 const isLink = (path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
@@ -183,8 +202,8 @@ export function linkLibrary(tfjsNode, library) {
   if (library.include) {
     link(library.include, join(deps, 'include'));
   }
-  // libtensorflow_framework looks for the CUDA libraries of a Python environment in $ORIGIN/../nvidia.
-  const nvidia = resolve(dirname(library.main), '../nvidia');
+  // libtensorflow_framework looks for the CUDA libraries in $ORIGIN/../nvidia.
+  const nvidia = library.nvidia ?? resolve(dirname(library.main), '../nvidia');
   if (existsSync(nvidia)) {
     link(nvidia, join(deps, 'nvidia'));
   } else {

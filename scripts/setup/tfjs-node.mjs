@@ -16,7 +16,7 @@ import { findPackage, StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
 import { seconds } from './log.mjs';
 import { run, tail, which } from './process.mjs';
 import { hash, publishFolder, readJson, withLock, writeJson } from './store.mjs';
-import { inspectLibrary, linkLibrary, namedLibrary, wheelLibrary } from './tensorflow.mjs';
+import { ensureTensorflow, inspectLibrary, linkLibrary, namedLibrary } from './tensorflow.mjs';
 
 const STEP = 'tfjs-node';
 const STAMP = '.tfjs-cuda-norm.json';
@@ -113,7 +113,7 @@ async function ensureLoadable(context, name, tfjsNode) {
     }
     context.log.step(STEP, `does not load (${found.reason})`);
   }
-  const library = named ?? (await wheelLibrary(context));
+  const library = named ?? (await ensureTensorflow(context));
   linkLibrary(tfjsNode, library);
   await installBinding(context, tfjsNode, library);
   const made = await probe(context, tfjsNode);

@@ -7,10 +7,10 @@ import { cacheRoot } from '../../scripts/setup/context.mjs';
 import { ensureCuda } from '../../scripts/setup/cuda.mjs';
 import { ensurePackages, matchesLockfile } from '../../scripts/setup/packages.mjs';
 import {
+  ensureTensorflow,
   inspectLibrary,
   linkLibrary,
   namedLibrary,
-  wheelLibrary,
 } from '../../scripts/setup/tensorflow.mjs';
 import { ensureTfjsNode } from '../../scripts/setup/tfjs-node.mjs';
 import { makeMachine, write } from './support.mjs';
@@ -74,7 +74,7 @@ test('no nvcc and no Python: which step, why, what to do, what works', async (t)
 test('libtensorflow without Python: LIBTENSORFLOW_DIR is the way out', async (t) => {
   const { context } = makeMachine(t);
   await assert.rejects(
-    wheelLibrary(context),
+    ensureTensorflow(context),
     explains('libtensorflow', /no Python with pip/, /LIBTENSORFLOW_DIR/),
   );
 });
@@ -87,7 +87,7 @@ test('libtensorflow offline: the reason is what pip said, and an interrupted run
     },
   });
   await assert.rejects(
-    wheelLibrary(context),
+    ensureTensorflow(context),
     explains('libtensorflow', /Network is unreachable/, /LIBTENSORFLOW_DIR/),
   );
   assert.equal(existsSync(join(context.cache, 'libtensorflow')), false);
