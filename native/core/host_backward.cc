@@ -33,7 +33,7 @@ class Backward {
     BackwardStep step;
     step.sum_g = scratch.sums[0];
     step.sum_gx = scratch.sums[1];
-    step.sum_outside = bounded_ ? scratch.sums[2] : nullptr;
+    step.sum_outside = plan_.passes.map == Map::kBounded ? scratch.sums[2] : nullptr;
     step.sum_gtheta = gate_ ? scratch.sums[2] : nullptr;
     step.low = scratch.low;
     const int64_t first = row_block * view_.channels + unit.channel;
@@ -83,9 +83,11 @@ class Backward {
       const float* hi = Center(tile, c);
       if (!bounded_) return {Map::kAffine, {hi}};
       const int64_t pair = tiles.unit.at(tile.row, c);
-      return {Map::kBounded,
-              {hi, scratch.coefficients[3] + pair, scratch.coefficients[4] + pair, plan_.lower + c,
-               plan_.upper + c}};
+      const float* a = scratch.coefficients[3] + pair;
+      const float* b = scratch.coefficients[4] + pair;
+      const Bounds& bounds = bounded_->bounds;
+      if (!bounds.lower) return {Map::kClamped, {hi, a, b}, bounds.least, bounds.most};
+      return {Map::kBounded, {hi, a, b, plan_.lower + c, plan_.upper + c}};
     };
     double* sums[kMaxSums] = {};
     const auto sums_at = [&](int64_t c) {
@@ -133,6 +135,13 @@ class Backward {
       float* const* k = scratch.coefficients;
       if (gate_) return {Map::kGate, {hi, k[0] + pair, k[1] + pair, k[2] + pair, gate_ + c}};
       if (!bounded_) return {Map::kAffine, {hi, k[0] + pair, k[1] + pair, k[2] + pair}};
+      const Bounds& bounds = bounded_->bounds;
+      if (!bounds.lower) {
+        return {Map::kClamped,
+                {hi, k[0] + pair, k[1] + pair, k[2] + pair, k[3] + pair, k[4] + pair},
+                bounds.least,
+                bounds.most};
+      }
       return {Map::kBounded,
               {hi, k[0] + pair, k[1] + pair, k[2] + pair, k[3] + pair, k[4] + pair, plan_.lower + c,
                plan_.upper + c}};
@@ -180,7 +189,7 @@ void RunBackward(const View& view, const Coupling& coupling, const float* dy, co
     }
     return;
   }
-  const Map map = gate ? Map::kGate : bounded ? Map::kBounded : Map::kAffine;
+  const Map map = gate ? Map::kGate : bounded ? MapOf(bounded->bounds) : Map::kAffine;
   const Plan plan(view, coupling, {true, map}, workspace);
   if (bounded) plan.SetBounds(bounded->bounds);
   const int64_t partials = plan.grid.row_blocks * view.channels;

@@ -10,13 +10,14 @@ namespace {
 class Forward {
  public:
   Forward(const Plan& plan, const float* x, const Moments& moments, float* y,
-          const ForwardMethod& method, const float* gate)
+          const ForwardMethod& method, const Bounds* bounds, const float* gate)
       : plan_(plan),
         view_(plan.grid.view),
         x_(x),
         moments_(moments),
         y_(y),
         method_(method),
+        bounds_(bounds),
         gate_(gate),
         stream_(view_.size() >= kStreamElements) {}
 
@@ -91,8 +92,9 @@ class Forward {
       const float* a = scratch.coefficients[0] + pair;
       const float* b = scratch.coefficients[1] + pair;
       if (gate_) return {Map::kGate, {gate_ + c, a, b}};
-      if (!plan_.passes.bounded()) return {Map::kAffine, {hi, a, b}};
-      return {Map::kBounded, {hi, a, b, plan_.lower + c, plan_.upper + c}};
+      if (!bounds_) return {Map::kAffine, {hi, a, b}};
+      if (bounds_->lower) return {Map::kBounded, {hi, a, b, plan_.lower + c, plan_.upper + c}};
+      return {Map::kClamped, {hi, a, b}, bounds_->least, bounds_->most};
     };
     if (view_.channels_last) {
       const int64_t at = tiles.offset(tile);
@@ -112,6 +114,7 @@ class Forward {
   const Moments& moments_;
   float* y_;
   const ForwardMethod& method_;
+  const Bounds* bounds_;
   const float* gate_;
   bool stream_;
 };
@@ -131,10 +134,10 @@ void RunForward(const View& view, const Coupling& coupling, const float* x, cons
     }
     return;
   }
-  const Map map = gate ? Map::kGate : bounds ? Map::kBounded : Map::kAffine;
+  const Map map = gate ? Map::kGate : bounds ? MapOf(*bounds) : Map::kAffine;
   const Plan plan(view, coupling, {false, map}, workspace);
   if (bounds) plan.SetBounds(*bounds);
-  Forward forward(plan, x, moments, y, method, gate);
+  Forward forward(plan, x, moments, y, method, bounds, gate);
   ForEachUnit(plan.grid, [&](const Unit& unit, int64_t, int slot) { forward.RunUnit(unit, slot); });
 }
 

@@ -71,12 +71,13 @@ struct ParameterGradients {
 
 class BackwardStep {
  public:
-  double* sum_g;              // G0; the method may use its place, as the next one's
-  double* sum_gx;             // G1, about the exact mean
-  const double* sum_outside;  // of dy out of the bounds, which the other two leave out; or null
-  const double* sum_gtheta;   // G2 with a gate; or null
-  const double* low;          // mean - its float part
-  double* dgamma;             // [unit.channels], to be added to
+  double* sum_g;   // G0; the method may use its place, as the next one's
+  double* sum_gx;  // G1, about the exact mean
+  // Of dy out of bounds of the channels, which the other two leave out; or null.
+  const double* sum_outside;
+  const double* sum_gtheta;  // G2 with a gate; or null
+  const double* low;         // mean - its float part
+  double* dgamma;            // [unit.channels], to be added to
   double* dbeta;
   double* more[ParameterGradients::kMore];
 
@@ -100,6 +101,9 @@ struct Coupling {
   int64_t channels = 1;
 };
 
+// Only a lower bound of the channels has a gradient.
+inline Map MapOf(const Bounds& bounds) { return bounds.lower ? Map::kBounded : Map::kClamped; }
+
 // Where the forward bounded its output, the backward needs that output again: `output` gives the A
 // and B of the forward, before the sums. About zero it has no statistics.
 struct BoundedOutput {
@@ -107,7 +111,7 @@ struct BoundedOutput {
   ForwardMethod output;
 };
 
-// kAffine, kBounded or kGate.
+// kAffine, kBounded, kClamped or kGate.
 size_t ForwardWorkspaceBytes(const View& view, const Coupling& coupling, Map map = Map::kAffine);
 size_t BackwardWorkspaceBytes(const View& view, const Coupling& coupling, Map map = Map::kAffine);
 

@@ -15,7 +15,7 @@ struct Passes {
   bool backward;
   Map map;
 
-  bool bounded() const { return map == Map::kBounded; }
+  bool bounded() const { return map == Map::kBounded || map == Map::kClamped; }
   int sums() const { return SumCount(backward ? map : Map::kAffine); }
   int coefficients() const { return backward ? (bounded() ? 5 : 3) : 2; }
 };
@@ -40,7 +40,7 @@ struct Plan {
   int64_t pieces;
   Scratch* slots = nullptr;
   double* gradients[2 + ParameterGradients::kMore] = {};  // backward: [row_blocks, C] each
-  float* lower = nullptr;                                 // bounded: [C]
+  float* lower = nullptr;                                 // kBounded: [C]
   float* upper = nullptr;
   size_t bytes;
 
@@ -57,7 +57,7 @@ struct Plan {
       for (double*& sums : gradients)
         sums = arena.Take<double>(grid.row_blocks * grid.view.channels);
     }
-    if (passes.bounded()) {
+    if (passes.map == Map::kBounded) {
       lower = arena.Take<float>(grid.view.channels);
       upper = arena.Take<float>(grid.view.channels);
     }
@@ -65,8 +65,9 @@ struct Plan {
   }
 
   void SetBounds(const Bounds& bounds) const {
+    if (passes.map != Map::kBounded) return;
     for (int64_t c = 0; c < grid.view.channels; ++c) {
-      lower[c] = bounds.lower ? bounds.lower[c] : bounds.least;
+      lower[c] = bounds.lower[c];
       upper[c] = bounds.most;
     }
   }

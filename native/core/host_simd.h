@@ -26,6 +26,7 @@ constexpr int64_t kMaxColumns = 1024;
 enum class Map {
   kAffine,   // y = z = a * (x - center) + b,  dx = p * dy + q * (x - center) + t
   kBounded,  // y = min(max(z, lower), upper); dy counts where z is within the bounds (bounds.h)
+  kClamped,  // the same between two values, the same for all channels
   kTanh,     // y = a * f + b, f = tanh(theta * x),  dx = gamma * dy * df/dx
   kGate,     // y = a * f + b, f = x * sigmoid(theta * x),
              // dx = p * dy * df/dx + q * (x - center) + t
@@ -35,6 +36,7 @@ enum class Map {
 
 // A map and the arrays over the channels that a pass takes, in this order:
 //   apply       center, a, b      bounded: center, a, b, lower, upper   tanh, gate: theta, a, b
+//               (clamped: as without bounds, its sums and gradients as bounded without them)
 //                                 zone: low, high, a, b                 soft zone: theta, r, a, b
 //   sums        center            bounded: center, a, b, lower, upper   gate: theta
 //   apply_grad  center, p, q, t   bounded: center, p, q, t, a, b, lower, upper
@@ -44,11 +46,13 @@ constexpr int kMaxArrays = 8;
 struct Coefficients {
   Map map;
   const float* arrays[kMaxArrays];
+  float lower = 0;  // of kClamped
+  float upper = 0;
 };
 constexpr int kMaxSums = 3;
 inline int SumCount(Map map) {
   if (map == Map::kSoftZone) return 1;
-  return map == Map::kAffine ? 2 : 3;
+  return map == Map::kAffine || map == Map::kClamped ? 2 : 3;
 }
 
 // Of core/host_pairs.h.
@@ -215,7 +219,8 @@ struct SimdKernels {
   void (*column_moments)(const Columns&, const float* x, const float* shift, double* sum,
                          double* square);
   // `sums`: of dy and of dy * (x - center); bounded: of dy within the bounds, and of dy out of
-  // them; tanh, gate: of dy, dy * f and dy * df/dtheta; soft zone: of a * dy * df/dr alone.
+  // them; clamped: of dy within the bounds; tanh, gate: of dy, dy * f and dy * df/dtheta; soft
+  // zone: of a * dy * df/dr alone.
   void (*column_sums)(const Columns&, const float* dy, const float* x, const Coefficients&,
                       double* const* sums);
   // dx as well, of maps whose dx does not need the sums.

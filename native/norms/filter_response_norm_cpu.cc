@@ -9,6 +9,10 @@ namespace {
 using filter_response::Gradient;
 using filter_response::Output;
 
+Map MapOf(const FilterResponseNorm& args) {
+  return args.bounded() ? host::MapOf(args.bounds()) : Map::kAffine;
+}
+
 // Calls f(pair of the unit, pair of the view, channel).
 template <typename F>
 void ForEachPair(const FilterResponseNorm& args, const Unit& unit, F f) {
@@ -46,11 +50,11 @@ void Backward(const FilterResponseNormBackward& args, const Unit& unit, Backward
 }  // namespace
 
 size_t WorkspaceBytes(const FilterResponseNormForward& args) {
-  return ForwardWorkspaceBytes(args.view, {}, args.bounded() ? Map::kBounded : Map::kAffine);
+  return ForwardWorkspaceBytes(args.view, {}, MapOf(args));
 }
 
 size_t WorkspaceBytes(const FilterResponseNormBackward& args) {
-  return BackwardWorkspaceBytes(args.view, {}, args.bounded() ? Map::kBounded : Map::kAffine);
+  return BackwardWorkspaceBytes(args.view, {}, MapOf(args));
 }
 
 Status Run(const FilterResponseNormForward& args, void* workspace) {

@@ -20,6 +20,10 @@ double At(const float* values, int64_t index, double otherwise) {
   return values ? static_cast<double>(values[index]) : otherwise;
 }
 
+Map MapOf(const OnlineNorm& args) {
+  return args.clamps() ? host::MapOf(args.bounds()) : Map::kAffine;
+}
+
 // The recurrences join all samples, and layer scaling all channels.
 Coupling CouplingOf(const OnlineNorm& args) {
   return {args.training ? args.view.rows : 1, args.layer_scaling() ? args.view.channels : 1};
@@ -65,7 +69,7 @@ struct ForwardExtra {
   Affines affines;
   double* mean;  // [C]: running
   double* variance;
-  float* given[4];  // [C] each: a, b, lower, upper
+  float* given[2];  // [C] each: a, b
 
   ForwardExtra(Workspace& space, const OnlineNorm& args) : affines(space, args) {
     mean = space.Take<double>(args.view.channels);
@@ -117,13 +121,11 @@ void RunGiven(const OnlineNormForward& args, const ForwardExtra& extra) {
     const Line line = extra.affines.LineAt(args, c, c);
     extra.given[0][c] = static_cast<float>(line.a);
     extra.given[1][c] = static_cast<float>(line.b - line.a * low);
-    extra.given[2][c] = args.bounds().least;
-    extra.given[3][c] = args.bounds().most;
   }
-  const float* const* k = extra.given;
+  const Bounds bounds = args.bounds();
   ApplyPerChannel(
       args.view, args.x,
-      {args.clamps() ? Map::kBounded : Map::kAffine, {args.mean.from, k[0], k[1], k[2], k[3]}},
+      {MapOf(args), {args.mean.from, extra.given[0], extra.given[1]}, bounds.least, bounds.most},
       args.y);
 }
 
@@ -187,8 +189,6 @@ void Backward(const OnlineNormBackward& args, const BackwardExtra& extra, const 
     }
   });
 }
-
-Map MapOf(const OnlineNorm& args) { return args.clamps() ? Map::kBounded : Map::kAffine; }
 
 }  // namespace
 

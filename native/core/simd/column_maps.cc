@@ -13,10 +13,14 @@ constexpr int kTogether = 4;
 template <int kArrays>
 struct Arrays {
   const float* at[kArrays];
+  Float clamp[kClampBounds];
 
+  void SetClamp(Float* k) const {
+    for (int i = 0; i < kClampBounds; ++i) k[kArrays + i] = clamp[i];
+  }
   // The vectors of channels c to c + kLanes, or of the first `part` of them.
   template <bool kPart>
-  void LoadAt(int64_t c, int64_t part, Float (&k)[kArrays]) const {
+  void LoadAt(int64_t c, int64_t part, Float* k) const {
     for (int i = 0; i < kArrays; ++i) k[i] = Values<kPart>{at[i] + c, part}.Narrow();
   }
 };
@@ -28,6 +32,8 @@ struct Replicas {
   Arrays<kArrays> given, folded;
 
   Replicas(const Coefficients& coefficients, int64_t channels, int64_t fold) {
+    FillClamp(coefficients, given.clamp);
+    FillClamp(coefficients, folded.clamp);
     for (int i = 0; i < kArrays; ++i) {
       given.at[i] = coefficients.arrays[i];
       folded.at[i] = Replicate(given.at[i], channels, fold, storage[i]);
@@ -39,7 +45,8 @@ struct Replicas {
 // coefficients between positions costs more in the memory than it saves.
 template <class M, bool kStream>
 inline void ApplyTo(const float* x, int64_t width, const Arrays<M::kApplyArrays>& by, float* y) {
-  Float k[M::kApplyArrays];
+  Float k[M::kApplyArrays + kClampBounds];
+  by.SetClamp(k);
   int64_t c = 0;
   for (; c + kLanes <= width; c += kLanes) {
     by.template LoadAt<false>(c, 0, k);
@@ -54,7 +61,8 @@ inline void ApplyTo(const float* x, int64_t width, const Arrays<M::kApplyArrays>
 template <class M, bool kStream>
 inline void GradTo(const float* dy, const float* x, int64_t width, const Arrays<M::kGradArrays>& by,
                    float* dx) {
-  Float k[M::kGradArrays];
+  Float k[M::kGradArrays + kClampBounds];
+  by.SetClamp(k);
   int64_t c = 0;
   for (; c + kLanes <= width; c += kLanes) {
     by.template LoadAt<false>(c, 0, k);
@@ -106,7 +114,8 @@ template <class P, int kPositions, bool kPart>
 inline void SumsStep(const float* dy, const float* x, int64_t first, int64_t stride,
                      const Arrays<P::kArrays>& by, int64_t c, int64_t part, double* sums,
                      float* dx) {
-  Float k[P::kArrays];
+  Float k[P::kArrays + kClampBounds];
+  by.SetClamp(k);
   by.template LoadAt<kPart>(c, part, k);
   Wide totals[P::kSums];
   for (int i = 0; i < P::kSums; ++i) totals[i] = LoadDoubles(sums + i * kSumsStride + c);

@@ -38,13 +38,14 @@ void LineMoments(int64_t count, const float* x, float shift, double* sum, double
   *square = total_square;
 }
 
-// The vectors of a pass's arrays, which have one element here.
+// The vectors of a pass's arrays, which have one element here, and of its clamp.
 template <int kArrays>
 struct Filled {
-  Float k[kArrays];
+  Float k[kArrays + kClampBounds];
 
   explicit Filled(const Coefficients& by) {
     for (int i = 0; i < kArrays; ++i) k[i] = Fill(*by.arrays[i]);
+    FillClamp(by, k + kArrays);
   }
 };
 

@@ -1,6 +1,6 @@
 // What the passes do with a vector of values, for each Map of core/host_simd.h: policies of the
 // loops over columns and lines. `k` are the vectors of the pass's arrays, in the order that
-// host_simd.h gives.
+// host_simd.h gives, and after them the two bounds of a clamp.
 #pragma once
 
 #include "core/host_simd.h"
@@ -44,11 +44,17 @@ struct AffineMap {
   }
 };
 
-struct BoundedMap {
-  static constexpr int kApplyArrays = 5;
-  static constexpr int kGradArrays = 8;
-  static constexpr int kSumArrays = 5;
-  static constexpr int kSums = 3;
+constexpr int kClampBounds = 2;
+static inline void FillClamp(const Coefficients& by, Float* k) {
+  k[0] = Fill(by.lower);
+  k[1] = Fill(by.upper);
+}
+
+struct ClampedMap {
+  static constexpr int kApplyArrays = 3;
+  static constexpr int kGradArrays = 6;
+  static constexpr int kSumArrays = 3;
+  static constexpr int kSums = 2;
 
   static Float Apply(Float x, const Float* k) {
     const Float z = AffineMap::Apply(x, k);
@@ -67,11 +73,22 @@ struct BoundedMap {
   }
   template <bool kPart>
   static void Sum(Values<kPart> dy, Values<kPart> x, const Float* k, Wide* sums) {
-    const Float g = dy.Narrow();
-    const Wide within = Widen(Choose(g, Float{}, x.Narrow(), k));
+    const Wide within = Widen(Choose(dy.Narrow(), Float{}, x.Narrow(), k));
     sums[0] = sums[0] + within;
     sums[1] = sums[1] + within * Widen(x.Narrow() - k[0]);
-    sums[2] = sums[2] + Widen(Choose(Float{}, g, x.Narrow(), k));
+  }
+};
+
+struct BoundedMap : ClampedMap {
+  static constexpr int kApplyArrays = 5;
+  static constexpr int kGradArrays = 8;
+  static constexpr int kSumArrays = 5;
+  static constexpr int kSums = 3;
+
+  template <bool kPart>
+  static void Sum(Values<kPart> dy, Values<kPart> x, const Float* k, Wide* sums) {
+    ClampedMap::Sum(dy, x, k, sums);
+    sums[2] = sums[2] + Widen(Choose(Float{}, dy.Narrow(), x.Narrow(), k));
   }
 };
 
@@ -156,11 +173,9 @@ struct SoftZoneMap {
 // alone, and with SumGrad.
 template <typename F>
 static inline void ForMap(Map map, F f) {
-  if (map == Map::kGate) {
-    f(GateMap());
-  } else {
-    map == Map::kBounded ? f(BoundedMap()) : f(AffineMap());
-  }
+  if (map == Map::kGate) return f(GateMap());
+  if (map == Map::kClamped) return f(ClampedMap());
+  map == Map::kBounded ? f(BoundedMap()) : f(AffineMap());
 }
 template <typename F>
 static inline void ForGradMap(Map map, F f) {
