@@ -34,8 +34,10 @@ target_link_libraries(tfjs_cuda_norm_node PRIVATE Threads::Threads ${CMAKE_DL_LI
 # Node unloads an addon with the worker that loaded it; the op library's handle must outlive that worker.
 target_link_options(tfjs_cuda_norm_node PRIVATE -Wl,-z,nodelete)
 
-if(NORM_TESTS AND NORM_NVTX_INCLUDE)
-  add_library(norm_nvtx_injection SHARED native/test/nvtx_injection.cc)
-  target_include_directories(norm_nvtx_injection SYSTEM PRIVATE ${NORM_NVTX_INCLUDE})
-  target_compile_options(norm_nvtx_injection PRIVATE ${NORM_WARNINGS})
+# The tool of `tfjs-cuda-norm profile` where there is no profiler.
+if(NORM_NVTX_INCLUDE)
+  add_library(tfjs_cuda_norm_profile SHARED native/profiler/ranges.cc native/core/json.cc)
+  target_include_directories(tfjs_cuda_norm_profile PRIVATE native)
+  target_include_directories(tfjs_cuda_norm_profile SYSTEM PRIVATE ${NORM_NVTX_INCLUDE})
+  target_compile_options(tfjs_cuda_norm_profile PRIVATE ${NORM_WARNINGS})
 endif()

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
-// npx tfjs-cuda-norm setup | doctor
+// npx tfjs-cuda-norm setup | doctor | profile
 import { Command } from 'commander';
 import { doctor } from './doctor/doctor.mjs';
+import { profile } from './profile/profile.mjs';
 import { setup } from './setup/index.mjs';
 
-const program = new Command('tfjs-cuda-norm').description(
-  'Fused native normalizers for TensorFlow.js on Node.',
-);
+// The options after a script's name are the script's.
+const program = new Command('tfjs-cuda-norm')
+  .description('Fused native normalizers for TensorFlow.js on Node.')
+  .enablePositionalOptions();
 
 program
   .command('setup')
@@ -29,6 +31,20 @@ program
   .option('--json', 'print everything as one JSON object')
   .action(async (options) => {
     process.exitCode = await doctor(options);
+  });
+
+program
+  .command('profile')
+  .description('run a script and print the time in each op, by nsys where it is installed')
+  .argument('<script>')
+  .argument('[args...]', 'of the script')
+  .option('--shapes', 'a row for each shape of an op')
+  .option('--json', 'print the rows as one JSON object')
+  .option('--output <path>', "Nsight Systems' profile, without its ending", 'tfjs-cuda-norm')
+  .option('--no-nsys', 'time with our own NVTX tool even where there is nsys')
+  .passThroughOptions()
+  .action(async (script, args, { nsys, ...options }) => {
+    process.exitCode = await profile(script, args, { ...options, nsys: nsys ? undefined : false });
   });
 
 await program.parseAsync();

@@ -12,7 +12,7 @@ import {
 import { arch, availableParallelism, cpus, release } from 'node:os';
 import { join } from 'node:path';
 import util from 'node:util';
-import { findPackage } from '../setup/context.mjs';
+import { findPackage, libraryFolder } from '../setup/context.mjs';
 import { hasDriver, nvccCandidates, nvccRelease } from '../setup/cuda.mjs';
 import { run, tail, which } from '../setup/process.mjs';
 import { readJson } from '../setup/store.mjs';
@@ -179,7 +179,7 @@ process.stdout.write('loaded:' + JSON.stringify({
 
 /** Every op library that could be used, each loaded in a child process: what it holds, or why it does not load. */
 export async function libraryFacts(context) {
-  const folder = context.env.TFJS_CUDA_NORM_LIBRARY_DIR ?? join(context.root, 'build/Release');
+  const folder = libraryFolder(context.env, context.root);
   const addon = join(folder, 'tfjs_cuda_norm.node');
   const candidates = [];
   for (const [kind, file] of Object.entries(LIBRARIES)) {

@@ -15,6 +15,10 @@ export function cacheRoot(env = process.env) {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tfjs-cuda-norm');
 }
 
+/** Where the addon and the op libraries are, as in src/native.ts. */
+export const libraryFolder = (env = process.env, root = packageRoot) =>
+  env.TFJS_CUDA_NORM_LIBRARY_DIR || join(root, 'build/Release');
+
 /**
  * What every step works on. `checkout` is true in a clone of the repository, where packages and dist/ are built;
  * false in an installed package, where `project` is the user's folder and owns @tensorflow/tfjs-node.

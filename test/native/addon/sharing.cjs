@@ -47,23 +47,24 @@ module.exports = async (test) => {
     assert.strictEqual(groupNorm('host').length, 2);
   });
 
-  const injection = path.join(folder, 'libnorm_nvtx_injection.so');
+  const injection = path.join(folder, 'libtfjs_cuda_norm_profile.so');
   // A library with NVTX's code reads this variable; without its header there is none.
   if (readFileSync(library).includes('NVTX_INJECTION64_PATH')) {
     await test('NVTX ranges, by an injected tool', () => {
       const temporary = mkdtempSync(path.join(tmpdir(), 'norm-nvtx-'));
-      const log = path.join(temporary, 'log');
+      const ranges = path.join(temporary, 'ranges');
       try {
         execFileSync(process.execPath, [child, folder], {
-          env: { ...process.env, NVTX_INJECTION64_PATH: injection, NORM_NVTX_LOG: log },
+          env: { ...process.env, NVTX_INJECTION64_PATH: injection, TFJS_CUDA_NORM_PROFILE: ranges },
         });
-        assert.deepStrictEqual(readFileSync(log, 'utf8').trim().split('\n'), [
-          'domain tfjs-cuda-norm',
-          'push tfjs-cuda-norm: TfjsGroupNorm x[2,5,6]',
-          'pop tfjs-cuda-norm',
-          'push tfjs-cuda-norm: TfjsRmsNorm x[4,6]',
-          'pop tfjs-cuda-norm',
-        ]);
+        const lines = readFileSync(ranges, 'utf8').trim().split('\n');
+        assert.deepStrictEqual(
+          lines.map((line) => JSON.parse(line)).map(({ range, calls }) => [range, calls]),
+          [
+            ['TfjsGroupNorm x[2,5,6]', 1],
+            ['TfjsRmsNorm x[4,6]', 1],
+          ],
+        );
       } finally {
         rmSync(temporary, { recursive: true });
       }
