@@ -77,6 +77,33 @@ export function entriesOf({ inputs, lists }: OpSpec, count: number): number {
   return lists ? (count - (inputs.length - lists.inputs)) / lists.inputs : 1;
 }
 
+/** The value that an attribute of the op has where none is given, as the library declared it. */
+const defaultOf = (op: string, attribute: string): number | undefined =>
+  nativeLibrary?.description.ops
+    .find(({ name }) => name === op)
+    ?.attributes.find(({ name }) => name === attribute)?.default;
+
+/** The attributes of each op, with their defaults. */
+const declared = new Map<string, { name: string; type: AttributeType; default?: number }[]>();
+
+/** Those whose values are not their defaults: each that is passed on takes tfjs-node and TensorFlow about a microsecond. */
+function givenAttributes(spec: OpSpec, attributes: Attributes) {
+  let known = declared.get(spec.name);
+  if (!known) {
+    known = Object.entries(spec.attributes).map(([name, type]) => ({
+      name,
+      type,
+      default: defaultOf(spec.name, name),
+    }));
+    declared.set(spec.name, known);
+  }
+  // Float attributes are float32.
+  return known.filter(
+    ({ name, default: value }) =>
+      value === undefined || Math.fround(Number(attributes[name])) !== Math.fround(value),
+  );
+}
+
 const runNative: Run = (spec, inputs, attributes, backend) => {
   const { binding, executeMultipleOutputs } = backend as NodeBackend;
   const types = {
@@ -84,7 +111,7 @@ const runNative: Run = (spec, inputs, attributes, backend) => {
     float: binding.TF_ATTR_FLOAT,
     bool: binding.TF_ATTR_BOOL,
   };
-  const list = Object.entries(spec.attributes).map(([name, type]) => ({
+  const list = givenAttributes(spec, attributes).map(({ name, type }) => ({
     name,
     type: types[type],
     value: attributes[name]!,
