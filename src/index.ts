@@ -29,6 +29,7 @@ export type {
 export type { AffineOptions } from './core/parameters';
 export type { Device, LoadStep } from './core/report';
 export type { FixedPoint, SeluOptions } from './core/selu';
+export type { KeptNodes, NativeGraphReport, ReplacedNodes } from './graph/useNativeGraph';
 export type { ExactNormalArgs } from './initializers/exactNormal';
 export type { FixupArgs } from './initializers/fixup';
 export type { HammingNormalArgs } from './initializers/hamming';

@@ -14,6 +14,7 @@
  * @packageDocumentation
  */
 import { replaceBatchNormKernel } from './dropIn/batchNormKernel';
+import { replaceGraphLoading } from './dropIn/graphModels';
 import { replacedClass, replaceLayerCalls } from './dropIn/layers';
 import './norm';
 
@@ -27,7 +28,7 @@ const owner = replacedClass as { [REGISTERED]?: () => void };
 /** Does what importing this module does, again after {@link unregister}. */
 export function register(): void {
   if (owner[REGISTERED]) return;
-  const undo = [replaceLayerCalls(), replaceBatchNormKernel()];
+  const undo = [replaceLayerCalls(), replaceBatchNormKernel(), replaceGraphLoading()];
   owner[REGISTERED] = () => {
     for (const one of undo) one();
   };

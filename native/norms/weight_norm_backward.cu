@@ -40,6 +40,12 @@ struct Parameters {
 static_assert(sizeof(Parameters) <= kMaxParameterBytes, "a launch takes that much");
 
 constexpr int kGroup = 4;
+// From sm_100 on, four at a time spill registers.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+constexpr int kApplyGroup = 2;
+#else
+constexpr int kApplyGroup = kGroup;
+#endif
 
 template <int W>
 struct Center {
@@ -141,19 +147,19 @@ NORM_DEVICE void ApplyPiece(const WeightTiling& t, const WeightSlot& slot, const
     r[w] = columns.At(2, place);
   }
   WeightWalk walk(t, slot);
-  for (int left = slot.count; left > 0; left -= kGroup) {
-    int64_t at[kGroup];
-    Vec<V> gradients[kGroup];
-    Vec<V> values[kGroup];
+  for (int left = slot.count; left > 0; left -= kApplyGroup) {
+    int64_t at[kApplyGroup];
+    Vec<V> gradients[kApplyGroup];
+    Vec<V> values[kApplyGroup];
     NORM_UNROLL
-    for (int i = 0; i < kGroup; ++i) {
+    for (int i = 0; i < kApplyGroup; ++i) {
       at[i] = walk.Next();
       if (i >= left) continue;
       gradients[i] = Load<V>(arrays.dy + at[i]);
       values[i] = Load<V>(arrays.x + at[i]);
     }
     NORM_UNROLL
-    for (int i = 0; i < kGroup; ++i) {
+    for (int i = 0; i < kApplyGroup; ++i) {
       if (i >= left) continue;
       NORM_UNROLL
       for (int v = 0; v < V; ++v) {

@@ -134,6 +134,27 @@ export function makeStages(context) {
     return fromProgram(code, output);
   };
 
+  // What Python exports, tfjs loads.
+  const graphModels = async (show) => {
+    const environment = await ensurePythonEnvironment(context);
+    if (!environment.python) {
+      return counted(0, 0, `skipped: ${environment.reason}`, 1);
+    }
+    const folder = join(results, 'graph-models');
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const script = join(root, 'test/graph/export.py');
+    const exported = await run(environment.python, [script, folder], {
+      env: context.env,
+      onLine: show,
+    });
+    if (exported.code !== 0) {
+      return counted(0, 1, `export.py ended with ${exported.code ?? 'a signal'}`);
+    }
+    const { code, output } = await node(show, [join(root, 'test/graph/check.mjs'), folder]);
+    return fromProgram(code, output);
+  };
+
   const fromProgram = (code, output) => {
     const counts = lastCounts(output);
     if (!counts) {
@@ -171,6 +192,7 @@ export function makeStages(context) {
     ...DEVICES.map((device) => ({ name: `jest:${device}`, run: jest(device), built: true })),
     { name: 'python:shipped', run: python(shipped), built: true },
     { name: 'python:emulated', run: python(() => built('tfjs_cuda_norm_emulated')), built: true },
+    { name: 'graph-models', run: graphModels, built: true },
     { name: 'peers', run: program('test/peers/run.mjs'), built: true },
     { name: 'gpu-check', run: gpuCheck, built: true },
     { name: 'doctor', run: doctor, built: true },

@@ -1,5 +1,6 @@
 /** What ran native and what did not since `tfjs-cuda-norm/register` was imported. */
 import { warn } from '../core/warn';
+import type { NativeGraphReport } from '../graph/useNativeGraph';
 
 /** A layer, or a kernel of tfjs's, that native ops stand in for. */
 export interface DropInEntry {
@@ -18,10 +19,13 @@ export interface StockEntry extends DropInEntry {
 export interface RegisterReport {
   native: DropInEntry[];
   stock: StockEntry[];
+  /** What `norm.useNativeOps` says of each graph model that was loaded. */
+  graphs: Omit<NativeGraphReport<unknown>, 'model'>[];
 }
 
 const native = new Map<string, DropInEntry>();
 const stock = new Map<string, StockEntry>();
+let graphs: RegisterReport['graphs'] = [];
 
 function count<E extends DropInEntry>(entries: Map<string, E>, entry: E): E {
   const { className, name } = entry;
@@ -34,6 +38,11 @@ function count<E extends DropInEntry>(entries: Map<string, E>, entry: E): E {
 
 export function countNative(className: string, name: string): void {
   count(native, { className, name, calls: 0 });
+}
+
+/** Not the model, which the report must not keep alive. */
+export function addGraphReport({ replaced, kept }: NativeGraphReport<unknown>): void {
+  graphs.push({ replaced, kept });
 }
 
 const warned = new Set<string>();
@@ -54,15 +63,16 @@ export function countStock(
 
 /**
  * What ran since the import or the last {@link resetReport}: the layers and kernels that ran native, with the number of
- * calls, and those that tfjs's own code computed, with the reason.
+ * calls, those that tfjs's own code computed, with the reason, and the graph models that were loaded.
  */
 export function report(): RegisterReport {
   const copy = <E>(entries: Map<string, E>) => [...entries.values()].map((entry) => ({ ...entry }));
-  return { native: copy(native), stock: copy(stock) };
+  return { native: copy(native), stock: copy(stock), graphs: [...graphs] };
 }
 
 /** Empties the {@link report}. */
 export function resetReport(): void {
   native.clear();
   stock.clear();
+  graphs = [];
 }

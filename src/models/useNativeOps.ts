@@ -1,9 +1,11 @@
 /** Gives the normalization and alpha dropout layers of an existing model our classes. */
-import type { LayersModel } from '@tensorflow/tfjs-node';
+import type { GraphModel, LayersModel } from '@tensorflow/tfjs-node';
 import { checkEpsilon, checkFraction } from '../core/checks';
 import { checkNoiseShape, checkRate } from '../core/dropout';
 import { type Fail, opFail } from '../core/errors';
 import { ALPHA, LAMBDA } from '../core/selu';
+import { isGraphModel } from '../graph/nodes';
+import { type NativeGraphReport, useNativeGraph } from '../graph/useNativeGraph';
 import { BatchNormalization } from '../norms/batchNormalization';
 import { AlphaDropout } from '../norms/dropoutLayers';
 import { LayerNormalization } from '../norms/layerNormalization';
@@ -138,12 +140,21 @@ function replace(layer: Layer, { native, fields }: Replacement): void {
  * Keras; tfjs's own uses those of the batch. And alpha dropout gives what it drops the value -1.758, as the paper has it;
  * tfjs 4.22's own gives it +1.758, with which the mean of its output is 0.32 at rate 0.1, not 0.
  *
- * Throws a `TypeError` where `model` is not a tfjs layers model.
+ * A graph model, as `tf.loadGraphModel` gives it, has no layers: there the nodes that compute a batch normalization with
+ * given statistics, or a layer, group or instance normalization of moments, become one native op each, where they are
+ * recognized; the report lists which, and why others stay.
+ *
+ * Throws a `TypeError` where `model` is neither.
  */
-export function useNativeOps<M extends LayersModel>(model: M): NativeOpsReport<M> {
+export function useNativeOps<M extends LayersModel>(model: M): NativeOpsReport<M>;
+export function useNativeOps<M extends GraphModel>(model: M): NativeGraphReport<M>;
+export function useNativeOps<M extends LayersModel | GraphModel>(
+  model: M,
+): NativeOpsReport<M> | NativeGraphReport<M> {
+  if (isGraphModel(model)) return useNativeGraph(model);
   checkModel('useNativeOps', model);
   const report: NativeOpsReport<M> = { model, replaced: [], kept: [] };
-  for (const { layer } of layersOf(model)) {
+  for (const { layer } of layersOf(model as LayersModel)) {
     const className = layer.getClassName();
     if (!Object.hasOwn(REPLACEMENTS, className)) continue;
     const replacement = REPLACEMENTS[className]!;
