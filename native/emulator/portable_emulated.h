@@ -13,6 +13,7 @@ namespace tfjs_norm {
 template <class... P, class... A>
 Status Launch(const LaunchConfig& config, void (*kernel)(P...), A&&... args) {
   NORM_RETURN_IF_ERROR(BeforeLaunch(config.name));
+  NORM_RETURN_IF_ERROR(emulator::AskDriver(config.name, config.stream));
   struct Closure {
     void (*kernel)(P...);
     std::tuple<std::decay_t<P>...> arguments;

@@ -112,6 +112,8 @@ constexpr ErrorText kErrors[] = {
     NORM_ERROR(cudaErrorInvalidConfiguration, "invalid configuration argument"),
     NORM_ERROR(cudaErrorNoDevice, "no CUDA-capable device is detected"),
     NORM_ERROR(cudaErrorInvalidDevice, "invalid device ordinal"),
+    NORM_ERROR(cudaErrorInvalidResourceHandle, "invalid resource handle"),
+    NORM_ERROR(cudaErrorLaunchFailure, "unspecified launch failure"),
 };
 #undef NORM_ERROR
 

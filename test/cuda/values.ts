@@ -1,0 +1,149 @@
+/**
+ * The emulated kernels on TensorFlow's GPU: every op's `GPU` kernel on TensorFlow's device memory and stream gives
+ * what the host kernels give; what a chain of ops copies; memory over many steps; faults.
+ */
+import { strict as assert } from 'node:assert';
+import type { Tensor } from '@tensorflow/tfjs';
+import { norm, tf } from '../../src';
+import type { NativeTensor } from '../../src/native';
+import { addon } from '../support/addon';
+import { normal } from '../support/arrays';
+import { rawOps } from '../support/everyOp';
+import { expectClose } from '../support/expectClose';
+import type { RawOp } from '../support/opEntry';
+import { attributes, executeOp } from '../support/rawOp';
+import { counters, type DriverCounters, during, launches, withFault } from './driver';
+
+type Test = (name: string, body: () => void | Promise<void>) => Promise<void>;
+
+function inputsOf(raw: RawOp): NativeTensor[] {
+  return Object.entries(raw.inputs).map(([name, shape], i) => {
+    const data = Float32Array.from(normal(shape, i + 1, { mean: 2 }).data, Math.abs);
+    return { data: name === 'seed' ? data.map(Math.floor) : data, shape };
+  });
+}
+
+/** The stream that all kernels went to; there must be one, and not the default one. */
+function onlyStream(of: DriverCounters): number {
+  const streams = Object.keys(launches(of)).map(Number);
+  assert.equal(streams.length, 1, `kernels on streams ${streams.join(', ')}`);
+  assert.notEqual(streams[0], 0, 'kernels on the default stream');
+  return streams[0]!;
+}
+
+const x = normal([8, 5, 5, 12], 1, { mean: 3 });
+const dy = normal([8, 5, 5, 12], 2);
+const tensor = ({ data, shape }: typeof x) => tf.tensor(Float32Array.from(data), shape);
+
+const chain = (t: Tensor): Tensor =>
+  norm.ops.layerNorm(norm.ops.rmsNorm(norm.ops.groupNorm(t, { groups: 3 })));
+
+/** y and dx of the chain on whatever device tensors are on. */
+const forwardAndBackward = (input: Tensor, gradient: Tensor) =>
+  tf.tidy(() => [chain(input), tf.grad(chain)(input, gradient)]);
+
+export default async function road(test: Test): Promise<void> {
+  await test('TensorFlow has the GPU, and the package says where its ops run', () => {
+    assert.equal((tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice, true);
+    assert.equal(norm.device().device, 'emulated');
+  });
+
+  const streams = new Set<number>();
+  for (const raw of rawOps) {
+    await test(`${raw.name} on the GPU equals the host`, () => {
+      const inputs = inputsOf(raw);
+      const expected = addon().run(raw.name, 'host', inputs, raw.attributes);
+      let got: Tensor[] = [];
+      const counted = during(() => {
+        const given = inputs.map(({ data, shape }) => tf.tensor(data, shape));
+        got = executeOp(raw.name, attributes(raw.attributes), given, raw.outputs);
+        got.forEach((output, i) => {
+          expectClose(`output ${i}`, output, expected[i]!.data);
+        });
+        tf.dispose([given, got]);
+      });
+      streams.add(onlyStream(counted));
+      const filled = expected.filter(({ data }) => data.length > 0).length;
+      assert.equal(counted.copies.toHost.count, filled);
+      assert.equal(
+        counted.copies.toDevice.count,
+        inputs.filter(({ data }) => data.length > 0).length,
+      );
+    });
+  }
+  await test('every op ran on the first stream that TensorFlow created', () => {
+    assert.deepEqual([...streams], [1]);
+  });
+
+  await test('a chain of ops copies its input in and its output out, and nothing else', () => {
+    let y: ArrayLike<number> = [];
+    const counted = during(() => {
+      const given = tensor(x);
+      const out = chain(given);
+      y = out.dataSync();
+      tf.dispose([given, out]);
+    });
+    assert.ok(y.length > 0);
+    assert.deepEqual(counted.copies, {
+      toDevice: { count: 1, bytes: 4 * x.data.length },
+      toHost: { count: 1, bytes: 4 * x.data.length },
+      onDevice: { count: 0, bytes: 0 },
+      betweenDevices: { count: 0, bytes: 0 },
+    });
+  });
+
+  await test('backward copies two inputs in and one output out', () => {
+    const counted = during(() => {
+      const [input, gradient] = [tensor(x), tensor(dy)];
+      const dx = tf.grad(chain)(input, gradient);
+      dx.dataSync();
+      tf.dispose([input, gradient, dx]);
+    });
+    assert.deepEqual(
+      [counted.copies.toDevice.count, counted.copies.toHost.count, counted.copies.onDevice.count],
+      [2, 1, 0],
+    );
+  });
+
+  await test('200 steps leave the memory of the device as it was', () => {
+    const step = () => {
+      const [input, gradient] = [tensor(x), tensor(dy)];
+      const results = forwardAndBackward(input, gradient);
+      results[1]!.dataSync();
+      tf.dispose([input, gradient, results]);
+    };
+    for (let i = 0; i < 5; i++) step();
+    const tensors = tf.memory().numTensors;
+    const before = counters();
+    const counted = during(() => {
+      for (let i = 0; i < 200; i++) step();
+    });
+    assert.equal(counted.liveBytes, before.liveBytes);
+    assert.equal(counted.allocations, 0);
+    assert.equal(tf.memory().numTensors, tensors);
+    assert.equal(norm.counters().liveBytes, 0);
+  });
+
+  const expected = () => {
+    const [input, gradient] = [tensor(x), tensor(dy)];
+    const results = forwardAndBackward(input, gradient);
+    const read = results.map((result) => Array.from(result.dataSync()));
+    tf.dispose([input, gradient, results]);
+    return read;
+  };
+  const right = expected();
+
+  for (const { fault, after, call, says } of [
+    {
+      fault: 'launch' as const,
+      after: 1,
+      call: () => tf.tidy(() => chain(tensor(x))),
+      says: /TfjsGroupNorm.*launch of kernel .* failed: unspecified launch failure/,
+    },
+  ]) {
+    await test(`a ${fault} that fails is an error, and the next call is right`, () => {
+      assert.throws(() => withFault(fault, after, call), says);
+      assert.deepEqual(expected(), right);
+    });
+  }
+}
