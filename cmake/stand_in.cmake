@@ -27,22 +27,24 @@ foreach(library cublas.so.12 cublasLt.so.12 cudnn.so.9 cufft.so.11 cusolver.so.1
   norm_add_stand_in(stand_in_${name} lib${library} ${folder}/empty.cc)
 endforeach()
 
-# The real library, the very objects of it, over the stand-in runtime in place of the one it links: NVIDIA's runs on
-# NVIDIA's driver only. Its kernels are launched and compute nothing.
+# The real library, the very objects of it, with the stand-in runtime inside in place of NVIDIA's, which runs on NVIDIA's
+# driver only. Its kernels are launched and compute nothing.
 if(NORM_HAVE_CUDA)
-  norm_add_stand_in(stand_in_cudart13 libcudart.so.13 ${folder}/cudart.cc ${folder}/cudart_errors.cc
-                    ${folder}/cudart_properties.cc)
-  target_compile_definitions(stand_in_cudart13 PRIVATE NORM_RUNTIME_VERSION=13000)
-  target_include_directories(stand_in_cudart13 SYSTEM PRIVATE ${NORM_CUDA_ROOT}/include)
-  add_library(stand_in_tfjs_cuda_norm SHARED $<TARGET_OBJECTS:tfjs_cuda_norm>)
+  set(levels "")
   foreach(level base avx2 avx512)
     if(TARGET tfjs_cuda_norm_${level})
-      target_sources(stand_in_tfjs_cuda_norm PRIVATE $<TARGET_OBJECTS:tfjs_cuda_norm_${level}>)
+      list(APPEND levels $<TARGET_OBJECTS:tfjs_cuda_norm_${level}>)
     endif()
   endforeach()
+  add_library(stand_in_tfjs_cuda_norm SHARED ${folder}/cudart.cc ${folder}/cudart_errors.cc
+              ${folder}/cudart_properties.cc $<TARGET_OBJECTS:tfjs_cuda_norm> ${levels})
+  add_dependencies(stand_in stand_in_tfjs_cuda_norm)
   set_target_properties(stand_in_tfjs_cuda_norm PROPERTIES OUTPUT_NAME tfjs_cuda_norm LINKER_LANGUAGE CXX
                         LIBRARY_OUTPUT_DIRECTORY ${NORM_STAND_IN}/library)
-  target_link_libraries(stand_in_tfjs_cuda_norm PRIVATE stand_in_cudart13 Threads::Threads ${CMAKE_DL_LIBS})
+  target_include_directories(stand_in_tfjs_cuda_norm PRIVATE native)
+  target_include_directories(stand_in_tfjs_cuda_norm SYSTEM PRIVATE ${NORM_CUDA_ROOT}/include)
+  target_compile_definitions(stand_in_tfjs_cuda_norm PRIVATE NORM_RUNTIME_VERSION=13000 NORM_RUNTIME_INSIDE)
+  target_compile_options(stand_in_tfjs_cuda_norm PRIVATE ${NORM_WARNINGS})
+  target_link_libraries(stand_in_tfjs_cuda_norm PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
   target_link_options(stand_in_tfjs_cuda_norm PRIVATE -Wl,-z,nodelete -Wl,--no-undefined)
-  add_dependencies(stand_in stand_in_tfjs_cuda_norm)
 endif()

@@ -25,12 +25,23 @@ export function deviceOn(backend: string): Device {
   return kind === 'cuda' && hasTensorFlowGpu() ? 'cuda' : own;
 }
 
+/** What is wrong with TensorFlow's GPUs as our CUDA kernels see them; undefined where nothing is. */
+function aboutGpus(): string | undefined {
+  const { devices, message } = nativeLibrary!.addon.devices();
+  if (devices.length === 0) return `our kernels cannot use TensorFlow's GPU: ${message}`;
+  if (devices.length === 1) return undefined;
+  return (
+    `there are ${devices.length} GPUs: tfjs-node puts tensors on the last and runs ops on the first, so every new ` +
+    'tensor is copied between them; set CUDA_VISIBLE_DEVICES to the one that this process is to use'
+  );
+}
+
 function whyNative(backend: string): string {
   const { path, description } = nativeLibrary!;
   if (backend === 'cpu') return `direct calls into ${path} serve backend cpu`;
   if (description.kind !== 'cuda') return `${path} is loaded`;
   return hasTensorFlowGpu()
-    ? `${path} is loaded and TensorFlow has a GPU`
+    ? [`${path} is loaded and TensorFlow has a GPU`, aboutGpus()].filter(Boolean).join('; ')
     : `${path} is loaded, but TensorFlow has no GPU device: its CPU device runs the host kernels`;
 }
 
@@ -83,5 +94,8 @@ export function checkAskedDevice(): void {
     warnOnce(`tfjs-node does not load, tensors are on tfjs's backend cpu: ${reason}`);
   } else if (found === 'host' && hasTensorFlowGpu()) {
     warnOnce(`TensorFlow has a GPU, but our kernels run on the host: ${reason}`);
+  } else if (found === 'cuda') {
+    const note = aboutGpus();
+    if (note) warnOnce(note);
   }
 }

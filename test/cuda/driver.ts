@@ -23,7 +23,7 @@ export interface DriverCounters {
   lost: boolean;
 }
 
-export type Fault = 'allocation' | 'copy' | 'launch' | 'lost';
+export type Fault = 'allocation' | 'full' | 'copy' | 'launch' | 'lost';
 
 const addon = require(join(__dirname, '../../build/Release/stand_in.node')) as {
   counters(): string;

@@ -13,8 +13,7 @@ import { expectClose } from '../support/expectClose';
 import type { RawOp } from '../support/opEntry';
 import { attributes, executeOp } from '../support/rawOp';
 import { counters, type DriverCounters, during, launches, withFault } from './driver';
-
-type Test = (name: string, body: () => void | Promise<void>) => Promise<void>;
+import type { Test } from './test';
 
 function inputsOf(raw: RawOp): NativeTensor[] {
   return Object.entries(raw.inputs).map(([name, shape], i) => {
@@ -41,6 +40,21 @@ const chain = (t: Tensor): Tensor =>
 /** y and dx of the chain on whatever device tensors are on. */
 const forwardAndBackward = (input: Tensor, gradient: Tensor) =>
   tf.tidy(() => [chain(input), tf.grad(chain)(input, gradient)]);
+
+/** y and dx as arrays. */
+function expected(): number[][] {
+  const [input, gradient] = [tensor(x), tensor(dy)];
+  try {
+    return tf.tidy(() =>
+      forwardAndBackward(input, gradient).map((result) => Array.from(result.dataSync())),
+    );
+  } finally {
+    tf.dispose([input, gradient]);
+  }
+}
+
+const DEVICE_LOST =
+  /^Error: Tfjs\w+: device lost: launch of kernel \w+ failed: unspecified launch failure \(cudaErrorLaunchFailure\)/;
 
 export default async function road(test: Test): Promise<void> {
   await test('TensorFlow has the GPU, and the package says where its ops run', () => {
@@ -106,17 +120,11 @@ export default async function road(test: Test): Promise<void> {
   });
 
   await test('200 steps leave the memory of the device as it was', () => {
-    const step = () => {
-      const [input, gradient] = [tensor(x), tensor(dy)];
-      const results = forwardAndBackward(input, gradient);
-      results[1]!.dataSync();
-      tf.dispose([input, gradient, results]);
-    };
-    for (let i = 0; i < 5; i++) step();
+    for (let i = 0; i < 5; i++) expected();
     const tensors = tf.memory().numTensors;
     const before = counters();
     const counted = during(() => {
-      for (let i = 0; i < 200; i++) step();
+      for (let i = 0; i < 200; i++) expected();
     });
     assert.equal(counted.liveBytes, before.liveBytes);
     assert.equal(counted.allocations, 0);
@@ -124,26 +132,18 @@ export default async function road(test: Test): Promise<void> {
     assert.equal(norm.counters().liveBytes, 0);
   });
 
-  const expected = () => {
-    const [input, gradient] = [tensor(x), tensor(dy)];
-    const results = forwardAndBackward(input, gradient);
-    const read = results.map((result) => Array.from(result.dataSync()));
-    tf.dispose([input, gradient, results]);
-    return read;
-  };
   const right = expected();
-
-  for (const { fault, after, call, says } of [
-    {
-      fault: 'launch' as const,
-      after: 1,
-      call: () => tf.tidy(() => chain(tensor(x))),
-      says: /TfjsGroupNorm.*launch of kernel .* failed: unspecified launch failure/,
-    },
+  for (const { fault, after, says } of [
+    { fault: 'launch' as const, after: 1, says: DEVICE_LOST },
+    { fault: 'lost' as const, after: 2, says: DEVICE_LOST },
+    // x goes in, then the kernels run, then y comes out.
+    { fault: 'copy' as const, after: 0, says: /CUDA_ERROR_LAUNCH_FAILED/ },
+    { fault: 'copy' as const, after: 2, says: /CUDA_ERROR_LAUNCH_FAILED/ },
   ]) {
-    await test(`a ${fault} that fails is an error, and the next call is right`, () => {
-      assert.throws(() => withFault(fault, after, call), says);
+    await test(`${fault} ${after}: an error that says what failed, and the next call is right`, () => {
+      assert.throws(() => withFault(fault, after, expected), says);
       assert.deepEqual(expected(), right);
+      assert.equal(norm.counters().liveBytes, 0);
     });
   }
 }

@@ -5,7 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#ifdef NORM_RUNTIME_INSIDE
+#define NORM_DRIVER_API extern "C" __attribute__((visibility("hidden")))
+#else
 #define NORM_DRIVER_API extern "C" __attribute__((visibility("default")))
+#endif
 
 namespace tfjs_norm::driver {
 

@@ -22,8 +22,10 @@ const char* norm_driver_counters();
 void norm_driver_reset();
 
 // The (after + 1)-th operation of the kind from now fails once: "allocation" out of memory,
-// "copy" and "launch" with a launch failure. "lost": from that operation of any kind on, every one
-// fails, until a call with after < 0, which disarms. 1 for an unknown kind.
+// "copy" and "launch" with a launch failure. "full": every
+// allocation from that one on is out of memory, until a call with after < 0. "lost": from that
+// operation of any kind on, every one fails, until a call with after < 0, which disarms. 1 for an
+// unknown kind.
 int norm_driver_fault(const char* kind, int after);
 
 // Counts a launch of a kernel on a stream and says whether the device takes it, as cuLaunchKernel

@@ -48,9 +48,9 @@ NORM_DRIVER_API Result cuFuncGetModule(void** module, void*) { return Load(modul
 
 NORM_DRIVER_API Result cuFuncGetAttribute(int* value, int attribute, void*) {
   enum { kThreadsPerBlock = 0, kPtxVersion = 5, kBinaryVersion = 6 };
-  *value = attribute == kThreadsPerBlock                                  ? 1024
+  *value = attribute == kThreadsPerBlock                             ? 1024
            : attribute == kPtxVersion || attribute == kBinaryVersion ? 90
-                                                                          : 0;
+                                                                     : 0;
   return kSuccess;
 }
 NORM_DRIVER_API Result cuFuncSetAttribute(void*, int, int) { return kSuccess; }

@@ -1,10 +1,11 @@
 // The stand-in CUDA runtime over the stand-in driver: libcudart.so.12 for TensorFlow's own kernels,
-// libcudart.so.13 for ours. Kernels are registered and launched by name and compute nothing; what a
-// caller needs beyond these it does not find.
+// and one inside of our library, as the real one is. Kernels are registered and launched by name
+// and compute nothing; what a caller needs beyond these it does not find.
 #include "emulator/driver/cudart.h"
 
 #include <map>
 #include <mutex>
+#include <utility>
 
 namespace {
 
@@ -23,13 +24,26 @@ struct RuntimeLaunch {
   void* stream;
 };
 
-// The beginning of CUDA 12's cudaDeviceProp, and its size.
+// What TensorFlow's own kernels read of CUDA 12's cudaDeviceProp, at its places.
 struct Properties12 {
   char name[256];
   char identity[32];
   size_t total_memory, shared_memory_per_block;
   int registers_per_block, warp_size;
-  char rest[1032 - 256 - 32 - 24];
+  size_t memory_pitch;
+  int max_threads_per_block, max_block[3], max_grid[3], clock_rate;
+  size_t constant_memory;
+  int major, minor;
+  size_t texture_alignment[2];
+  int overlap, multiprocessors, to_maximum_threads[58], max_threads_per_multiprocessor;
+  char rest[1032 - 628];
+};
+static_assert(sizeof(Properties12) == 1032, "the size of CUDA 12's");
+
+// The beginning of cudaFuncAttributes.
+struct FunctionAttributes {
+  size_t memory[3];
+  int threads_per_block, registers, ptx_version, binary_version;
 };
 
 struct Kernels {
@@ -106,9 +120,8 @@ NORM_DRIVER_API int cudaLaunchKernelExC(const RuntimeLaunch* launch, const void*
   return Launch(function, launch->stream);
 }
 NORM_DRIVER_API int cudaFuncSetAttribute(const void*, int, int) { return 0; }
-// The part of a cudaFuncAttributes that TensorFlow reads; what is not set is 0.
-NORM_DRIVER_API int cudaFuncGetAttributes(void* attributes, const void*) {
-  __builtin_memset(attributes, 0, 64);
+NORM_DRIVER_API int cudaFuncGetAttributes(FunctionAttributes* attributes, const void*) {
+  *attributes = {{}, 1024, 32, 90, 90};
   return 0;
 }
 NORM_DRIVER_API int cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void*,
@@ -136,10 +149,18 @@ NORM_DRIVER_API int cudaDeviceGetAttribute(int* value, int attribute, int device
   return RuntimeResult("cuDeviceGetAttribute", value, attribute, device);
 }
 NORM_DRIVER_API int cudaGetDeviceProperties_v2(Properties12* properties, int device) {
+  using namespace tfjs_norm::driver;
   *properties = {};
   RuntimeResult("cuDeviceTotalMem_v2", &properties->total_memory, device);
-  RuntimeResult("cuDeviceGetAttribute", &properties->warp_size,
-                int{tfjs_norm::driver::kWarpSize}, device);
+  for (const auto& [attribute, value] : {
+           std::pair{kWarpSize, &properties->warp_size},
+           std::pair{kMaxThreadsPerBlock, &properties->max_threads_per_block},
+           std::pair{kMultiprocessorCount, &properties->multiprocessors},
+           std::pair{kMaxThreadsPerMultiprocessor, &properties->max_threads_per_multiprocessor},
+           std::pair{kComputeCapabilityMajor, &properties->major},
+       }) {
+    RuntimeResult("cuDeviceGetAttribute", value, int{attribute}, device);
+  }
   return RuntimeResult("cuDeviceGetName", properties->name, int{sizeof properties->name}, device);
 }
 NORM_DRIVER_API int cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {

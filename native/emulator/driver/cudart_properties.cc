@@ -1,5 +1,5 @@
-// libcudart.so.13 only: the one structure that is larger than what this folder declares itself, so
-// this file takes it from the CUDA toolkit that compiled our kernels.
+// The runtime inside of our library only: the one structure that is larger than what this folder
+// declares itself, so this file takes it from the CUDA toolkit that compiled our kernels.
 #include <driver_types.h>
 
 #include <utility>

@@ -67,15 +67,17 @@ Driver::Driver() : version_(Setting("VERSION", 13000)) {
   if (fault == nullptr || *fault == '\0') return;
   const std::string text = fault;
   const size_t colon = text.find(':');
-  if (colon == std::string::npos ||
-      !SetFault(text.substr(0, colon), std::atoi(&text[colon + 1]))) {
+  if (colon == std::string::npos || !SetFault(text.substr(0, colon), std::atoi(&text[colon + 1]))) {
     std::fprintf(stderr, "TFJS_CUDA_NORM_STAND_IN_FAULT: expected KIND:AFTER, got %s\n", fault);
     std::abort();
   }
 }
 
 bool Driver::SetFault(const std::string& kind, int after) {
-  if (kind != "allocation" && kind != "copy" && kind != "launch" && kind != "lost") return false;
+  if (kind != "allocation" && kind != "full" && kind != "copy" && kind != "launch" &&
+      kind != "lost") {
+    return false;
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
   fault_ = kind;
   fault_after_ = after;
@@ -86,13 +88,19 @@ bool Driver::SetFault(const std::string& kind, int after) {
 Result Driver::Fault(Operation operation) {
   if (lost_) return kLaunchFailed;
   constexpr const char* kNames[] = {"allocation", "copy", "launch"};
+  const bool is_allocation = operation == Operation::kAllocation;
+  const bool is_full = fault_ == "full";
   const bool is_lost = fault_ == "lost";
-  if (fault_after_ < 0 || (!is_lost && fault_ != kNames[static_cast<int>(operation)])) {
+  const bool concerns =
+      is_lost || (is_full ? is_allocation : fault_ == kNames[static_cast<int>(operation)]);
+  if (fault_after_ < 0 || !concerns) return kSuccess;
+  if (fault_after_ > 0) {
+    --fault_after_;
     return kSuccess;
   }
-  if (fault_after_-- > 0) return kSuccess;
+  if (!is_full) fault_after_ = -1;
   lost_ = is_lost;
-  return operation == Operation::kAllocation && !is_lost ? kOutOfMemory : kLaunchFailed;
+  return is_allocation && !is_lost ? kOutOfMemory : kLaunchFailed;
 }
 
 size_t Driver::FreeBytes(const Device& device) {
@@ -108,8 +116,7 @@ Result Driver::Allocate(size_t bytes, void** data) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (const Result fault = Fault(Operation::kAllocation); fault != kSuccess) return fault;
   if (bytes > memory_bytes_ - device->live_bytes) return kOutOfMemory;
-  void* memory =
-      std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  void* memory = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (memory == nullptr) return kOutOfMemory;
   std::memset(memory, kPoison, bytes);
   allocations_[static_cast<char*>(memory)] = {bytes, device->ordinal};
@@ -184,8 +191,8 @@ Result Driver::Set(void* to, const void* pattern, size_t pattern_bytes, size_t c
   if (FindStream(stream) == nullptr) return kInvalidHandle;
   const auto* holder = Holder(to);
   char* next = static_cast<char*>(to);
-  if (count != 0 && (holder == nullptr ||
-                     next + pattern_bytes * count > holder->first + holder->second.bytes)) {
+  if (count != 0 &&
+      (holder == nullptr || next + pattern_bytes * count > holder->first + holder->second.bytes)) {
     return kInvalidValue;
   }
   for (size_t i = 0; i < count; ++i, next += pattern_bytes) {

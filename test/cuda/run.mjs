@@ -1,0 +1,75 @@
+// TensorFlow's CUDA build under tfjs-node over the stand-in driver: the road from a tensor to a kernel on a GPU, on a
+// machine without one. Every process takes a file of this folder; each ends with "N passed, N failed".
+//
+//   node test/cuda/run.mjs [NAME...]
+import { join } from 'node:path';
+import { makeContext } from '../../scripts/setup/context.mjs';
+import { makeLog } from '../../scripts/setup/log.mjs';
+import { run } from '../../scripts/setup/process.mjs';
+import { lastCounts } from '../../scripts/stages/run.mjs';
+import { makePythonTests } from './python.mjs';
+import { libraryFolder, makeRoad, roadEnvironment } from './road.mjs';
+
+const context = makeContext({ log: makeLog() });
+const { root } = context;
+const { folder, tfjsNode, library } = await makeRoad(context, 'cuda-road');
+const STREAM = 'libtfjs_cuda_norm_stream.so';
+// The real library's objects over the stand-in runtime; without the helper, they have no stream.
+const real = {
+  'tfjs_cuda_norm.node': 'tfjs_cuda_norm.node',
+  'libtfjs_cuda_norm.so': 'stand-in/library/libtfjs_cuda_norm.so',
+};
+const complete = libraryFolder(context, join(folder, 'complete'), { ...real, [STREAM]: STREAM });
+const lacking = libraryFolder(context, join(folder, 'lacking'), real);
+
+/** A process of child.cjs: what it is called, the file it runs, its environment beside the road's. */
+const child = (name, file, env) => ({
+  name,
+  command: process.execPath,
+  args: [join(root, 'test/cuda/child.cjs'), tfjsNode, join(root, 'test/cuda', file)],
+  env: roadEnvironment(context, env),
+});
+const emulated = { TFJS_CUDA_NORM_DEVICE: 'emulated' };
+const cuda = (libraries) => ({
+  TFJS_CUDA_NORM_DEVICE: 'cuda',
+  TFJS_CUDA_NORM_LIBRARY_DIR: libraries,
+});
+const TWO = { TFJS_CUDA_NORM_STAND_IN_DEVICES: '2' };
+
+const processes = [
+  // First: it waits for ten of its eleven seconds, while the others run.
+  child('full', 'full.ts', emulated),
+  child('values', 'values.ts', emulated),
+  child('launches', 'launches.ts', cuda(complete)),
+  child('two devices', 'devices.ts', { ...cuda(complete), ...TWO }),
+  child('one of two', 'visible.ts', { ...cuda(complete), ...TWO, CUDA_VISIBLE_DEVICES: '1' }),
+  child('no stream', 'noStream.ts', cuda(lacking)),
+  await makePythonTests(context, library),
+];
+
+async function runProcess({ name, command, args, env }) {
+  const started = Date.now();
+  const { code, signal, output } = await run(command, args, { cwd: root, env });
+  const counts = lastCounts(output) ?? { passed: 0, failed: 1 };
+  // A process that ends badly after it counted has failed too.
+  const failed = code === 0 ? counts.failed : Math.max(1, counts.failed);
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  console.log(`${name}: ${counts.passed} passed, ${failed} failed in ${seconds} s`);
+  if (failed > 0) {
+    console.log(`${output}\nit ended with ${signal ?? code}`);
+  }
+  return { passed: counts.passed, failed };
+}
+
+const asked = processes.filter(
+  ({ name }) => process.argv.length === 2 || process.argv.includes(name),
+);
+const waiting = asked.filter(({ name }) => name === 'full').map(runProcess);
+const results = [];
+for (const each of asked.filter(({ name }) => name !== 'full')) {
+  results.push(await runProcess(each));
+}
+results.push(...(await Promise.all(waiting)));
+const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
+process.exitCode = sum('failed') === 0 ? 0 : 1;
