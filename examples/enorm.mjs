@@ -106,7 +106,7 @@ const device = announce(
   `${options.depth} hidden layers of ${options.units} units, ReLU, plain SGD at ${LEARNING_RATE}, ${options.images} images; ` +
     `unbalanced: every second layer times ${options.unbalance}, the others divided by it`,
 );
-const results = await runAll(NETWORKS, Math.floor(options.images / BATCH_SIZE), run);
+const results = await runAll(NETWORKS, () => Math.floor(options.images / BATCH_SIZE), run);
 
 console.log('\n  network               test accuracy   predictions moved by the first step');
 for (const { label, accuracy, difference } of results) {

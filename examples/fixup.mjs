@@ -110,7 +110,7 @@ async function run(network, bar) {
 const device = announce(
   `${options.depth} layers, ${options.images} images, learning rate ${options.rate}, no normalization`,
 );
-const results = await runAll(NETWORKS, Math.floor(options.images / BATCH_SIZE), run);
+const results = await runAll(NETWORKS, () => Math.floor(options.images / BATCH_SIZE), run);
 
 const short = (value) => value.toPrecision(3).padStart(10);
 console.log('\n  weights   deviation after the     loss: first      last    test');

@@ -91,7 +91,7 @@ async function run({ label, layers, rate }, bar) {
 
 const device = announce(`${options.images} images a run, Adam`);
 const runs = NETWORKS.flatMap((network) => LEARNING_RATES.map((rate) => ({ ...network, rate })));
-const results = await runAll(runs, Math.floor(options.images / BATCH_SIZE), run);
+const results = await runAll(runs, () => Math.floor(options.images / BATCH_SIZE), run);
 
 const accuracyAt = (label, rate) =>
   results.find((one) => one.label === label && one.rate === rate).accuracy;

@@ -3,9 +3,9 @@ import { Command } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { stackedBars } from './mnist/chart.mjs';
 import { firstOf, loadMnist } from './mnist/data.mjs';
-import { requireCounts, save } from './mnist/example.mjs';
+import { announce, requireCounts, runAll, save } from './mnist/example.mjs';
 import { buildModel, normLayers } from './mnist/model.mjs';
-import { accuracyOf, imagesByDefault, percent, progressBar, train } from './mnist/train.mjs';
+import { accuracyOf, imagesByDefault, percent, train } from './mnist/train.mjs';
 
 const options = new Command('npm run example -- importance')
   .description('Train with switchable norm and show the learned weights of its statistics.')
@@ -22,9 +22,11 @@ const mnist = loadMnist();
 const testSet = firstOf(tf, mnist.test, mnist.test.count);
 const { switchable } = normLayers(norm);
 
+const imagesFor = (batchSize) => imagesByDefault(mnist.train, batchSize, options.steps);
+
 async function run(batchSize, bar) {
   const model = buildModel(tf, switchable, batchSize);
-  const images = imagesByDefault(mnist.train, batchSize, options.steps);
+  const images = imagesFor(batchSize);
   await train(tf, model, mnist.train, {
     batchSize,
     images,
@@ -44,20 +46,9 @@ async function run(batchSize, bar) {
   return result;
 }
 
-const device = norm.device();
-console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
-const bar = progressBar();
-const steps = BATCH_SIZES.map((batchSize) =>
-  Math.floor(imagesByDefault(mnist.train, batchSize, options.steps) / batchSize),
-);
-bar.start(
-  steps.reduce((a, b) => a + b),
-  0,
-  { label: 'starting', accuracy: '-' },
-);
-const results = [];
-for (const batchSize of BATCH_SIZES) results.push(await run(batchSize, bar));
-bar.stop();
+const device = announce();
+const stepsOf = (batchSize) => Math.floor(imagesFor(batchSize) / batchSize);
+const results = await runAll(BATCH_SIZES, stepsOf, run);
 
 console.log('\n  batch  layer    statistic  instance    layer    batch');
 for (const { batchSize, layers } of results) {

@@ -1,13 +1,12 @@
 // What npm start runs: trains a small convolutional network on MNIST with one normalization layer or another, at
 // several batch sizes, and prints what each reached. `npm start -- --help` lists the options.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { norm, tf } from 'tfjs-cuda-norm';
 import { accuracyChart } from './mnist/chart.mjs';
-import { batchOf, loadMnist } from './mnist/data.mjs';
+import { firstOf, loadMnist } from './mnist/data.mjs';
+import { announce, runAll, save, trainWithCurve } from './mnist/example.mjs';
 import { buildModel, normLayers } from './mnist/model.mjs';
-import { accuracyOf, imagesByDefault, percent, progressBar, train } from './mnist/train.mjs';
+import { accuracyOf, imagesByDefault, percent } from './mnist/train.mjs';
 
 const layers = normLayers(norm);
 
@@ -55,12 +54,8 @@ const EVALUATIONS = 12;
 const QUICK_TEST_IMAGES = 2000;
 
 const mnist = loadMnist();
-const allTestIndices = Array.from({ length: mnist.test.count }, (_, i) => i);
-const testSet = batchOf(tf, mnist.test, allTestIndices);
-const quickTestSet = tf.tidy(() => ({
-  x: testSet.x.slice([0, 0, 0, 0], [QUICK_TEST_IMAGES, -1, -1, -1]),
-  y: testSet.y.slice([0, 0], [QUICK_TEST_IMAGES, -1]),
-}));
+const testSet = firstOf(tf, mnist.test, mnist.test.count);
+const quickTestSet = firstOf(tf, mnist.test, QUICK_TEST_IMAGES);
 
 function imagesFor(batchSize) {
   if (options.images) return options.images;
@@ -68,22 +63,16 @@ function imagesFor(batchSize) {
   return imagesByDefault(mnist.train, batchSize, DEFAULT_STEPS);
 }
 
-async function trainOne(name, batchSize, bar) {
+async function trainOne({ name, batchSize }, bar) {
   const model = buildModel(tf, layers[name], batchSize);
   const images = imagesFor(batchSize);
-  const points = [];
-  const seconds = await train(tf, model, mnist.train, {
+  const { seconds, points } = await trainWithCurve(model, mnist.train, {
     batchSize,
     images,
-    onStep: (step, steps) => {
-      if (step % Math.ceil(steps / EVALUATIONS) === 0 || step === steps) {
-        points.push({ images: step * batchSize, accuracy: accuracyOf(tf, model, quickTestSet) });
-      }
-      bar.increment(1, {
-        label: `${name} norm, batch ${batchSize}`,
-        accuracy: percent(points.at(-1)?.accuracy),
-      });
-    },
+    evaluations: EVALUATIONS,
+    testSet: quickTestSet,
+    label: `${name} norm, batch ${batchSize}`,
+    bar,
   });
   const accuracy = accuracyOf(tf, model, testSet);
   model.optimizer.dispose();
@@ -92,21 +81,13 @@ async function trainOne(name, batchSize, bar) {
   return { norm: name, batchSize, images: seen, accuracy, seconds, points };
 }
 
-const device = norm.device();
-console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
+const device = announce();
 const runs = options.batch.flatMap((batchSize) =>
   options.norms.map((name) => ({ name, batchSize })),
 );
-const totalSteps = runs.reduce(
-  (sum, { batchSize }) => sum + Math.floor(imagesFor(batchSize) / batchSize),
-  0,
-);
-const bar = progressBar();
 norm.resetCounters();
-bar.start(totalSteps, 0, { label: 'starting', accuracy: '-' });
-const results = [];
-for (const { name, batchSize } of runs) results.push(await trainOne(name, batchSize, bar));
-bar.stop();
+const stepsOf = ({ batchSize }) => Math.floor(imagesFor(batchSize) / batchSize);
+const results = await runAll(runs, stepsOf, trainOne);
 
 console.log('\n  norm       batch   images seen   test accuracy   ms per step');
 for (const r of results) {
@@ -123,15 +104,6 @@ console.log(
 );
 for (const [op, calls] of Object.entries(counters.calls)) console.log(`  ${op}: ${calls}`);
 
-mkdirSync(options.output, { recursive: true });
-const chartFile = path.join(options.output, 'mnist.svg');
 const curves = results.map((r) => ({ label: `${r.norm}, batch ${r.batchSize}`, points: r.points }));
-writeFileSync(
-  chartFile,
-  accuracyChart('MNIST test accuracy (2,000 images) while training', curves),
-);
-writeFileSync(
-  path.join(options.output, 'mnist.json'),
-  `${JSON.stringify({ device, counters, results }, null, 2)}\n`,
-);
-console.log(`\nAccuracy curves: ${chartFile}`);
+const chart = accuracyChart('MNIST test accuracy (2,000 images) while training', curves);
+save(options.output, 'mnist', 'Accuracy curves', chart, { device, counters, results });

@@ -88,7 +88,7 @@ async function run(network, bar) {
 const device = announce(
   `${options.depth} hidden layers of ${options.units} units, ${options.images} images`,
 );
-const results = await runAll(NETWORKS, Math.floor(options.images / BATCH_SIZE), run);
+const results = await runAll(NETWORKS, () => Math.floor(options.images / BATCH_SIZE), run);
 
 const short = (value) => value.toPrecision(3).padStart(10);
 console.log('\n  activation,  variance of the activations at the start, trained    test');

@@ -121,7 +121,7 @@ const device = announce(
   `${options.images} training images, ${options.epochs} epochs, batches of ${BATCH_SIZE}; three convolutions`,
 );
 const steps = Math.floor((options.images * options.epochs) / BATCH_SIZE);
-const results = await runAll(NETWORKS, steps, run);
+const results = await runAll(NETWORKS, () => steps, run);
 
 const row = (label, { accuracy, nll, entropy }) =>
   console.log(

@@ -111,7 +111,7 @@ async function run(network, bar) {
 const device = announce(
   `${options.depth} weight-normalized layers of ${options.units} units, ${options.images} images, learning rate ${options.rate}`,
 );
-const results = await runAll(NETWORKS, steps, run);
+const results = await runAll(NETWORKS, () => steps, run);
 
 console.log('\n                   last activations     test');
 console.log('  gains            over the images  accuracy');

@@ -14,11 +14,11 @@ export function requireCounts(name, options, counts) {
   }
 }
 
-/** Prints the device, and `what` is to be done; gives the device. */
+/** Prints the device, and `what` is to be done where it is said; gives the device. */
 export function announce(what) {
   const device = norm.device();
   console.log(`Device: ${device.device} (tfjs backend ${device.backend}; ${device.reason})`);
-  console.log(what);
+  if (what) console.log(what);
   return device;
 }
 
@@ -42,10 +42,11 @@ export async function trainWithCurve(
   return { seconds, points };
 }
 
-/** What run(thing, bar) gives for each of `things`, which take `steps` steps each, behind a bar. */
-export async function runAll(things, steps, run) {
+/** What run(thing, bar) gives for each of `things`, which take stepsOf(thing) steps, behind a bar. */
+export async function runAll(things, stepsOf, run) {
   const bar = progressBar();
-  bar.start(things.length * steps, 0, { label: 'starting', accuracy: '-' });
+  const steps = things.reduce((sum, thing) => sum + stepsOf(thing), 0);
+  bar.start(steps, 0, { label: 'starting', accuracy: '-' });
   const results = [];
   for (const thing of things) results.push(await run(thing, bar));
   bar.stop();
