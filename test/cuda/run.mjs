@@ -2,10 +2,12 @@
 // machine without one. Every process takes a file of this folder; each ends with "N passed, N failed".
 //
 //   node test/cuda/run.mjs [NAME...]
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeContext } from '../../scripts/setup/context.mjs';
 import { makeLog } from '../../scripts/setup/log.mjs';
 import { run } from '../../scripts/setup/process.mjs';
+import { ensureStream } from '../../scripts/setup/stream.mjs';
 import { lastCounts } from '../../scripts/stages/run.mjs';
 import { makePythonTests } from './python.mjs';
 import { libraryFolder, makeRoad, roadEnvironment } from './road.mjs';
@@ -14,6 +16,7 @@ const context = makeContext({ log: makeLog() });
 const { root } = context;
 const { folder, tfjsNode, library } = await makeRoad(context, 'cuda-road');
 const STREAM = 'libtfjs_cuda_norm_stream.so';
+const PRETENDED = '2.99.9';
 // The real library's objects over the stand-in runtime; without the helper, they have no stream.
 const real = {
   'tfjs_cuda_norm.node': 'tfjs_cuda_norm.node',
@@ -21,6 +24,13 @@ const real = {
 };
 const complete = libraryFolder(context, join(folder, 'complete'), { ...real, [STREAM]: STREAM });
 const lacking = libraryFolder(context, join(folder, 'lacking'), real);
+// As setup compiles it for a TensorFlow that is not the pinned one; and the same code, told that it is for this one.
+const foreign = libraryFolder(context, join(folder, 'foreign'), real);
+const { include } = library;
+await ensureStream(context, { version: PRETENDED, include }, foreign);
+const compiled = libraryFolder(context, join(folder, 'compiled'), real);
+const bytes = readFileSync(join(foreign, STREAM), 'latin1');
+writeFileSync(join(compiled, STREAM), bytes.replace(PRETENDED, '2.21.0'), 'latin1');
 
 /** A process of child.cjs: what it is called, the file it runs, its environment beside the road's. */
 const child = (name, file, env) => ({
@@ -40,10 +50,18 @@ const processes = [
   // First: it waits for ten of its eleven seconds, while the others run.
   child('full', 'full.ts', emulated),
   child('values', 'values.ts', emulated),
-  child('launches', 'launches.ts', cuda(complete)),
+  child('launches', 'launches.ts', cuda(compiled)),
   child('two devices', 'devices.ts', { ...cuda(complete), ...TWO }),
   child('one of two', 'visible.ts', { ...cuda(complete), ...TWO, CUDA_VISIBLE_DEVICES: '1' }),
-  child('no stream', 'noStream.ts', cuda(lacking)),
+  child('no stream library', 'noStream.ts', {
+    ...cuda(lacking),
+    REFUSAL:
+      'no access to the CUDA stream of TensorFlow 2\\.21\\.0: .*libtfjs_cuda_norm_stream\\.so: cannot open',
+  }),
+  child('that of another TensorFlow', 'noStream.ts', {
+    ...cuda(foreign),
+    REFUSAL: `was built for TensorFlow ${PRETENDED}, this process runs TensorFlow 2\\.21\\.0`,
+  }),
   await makePythonTests(context, library),
 ];
 
