@@ -51,6 +51,7 @@ export type {
 export type { NativeOpsReport } from './models/useNativeOps';
 export type { KeptLayer, ReplacedLayer } from './models/walk';
 export type { NativeCounters } from './native';
+export type { AdaptiveGradClipOptions } from './norms/adaptiveGradClip';
 export type { AlphaDropoutOptions } from './norms/alphaDropout';
 export type { AnalyticNormOptions, ReluMoments } from './norms/analyticNorm';
 export type {
@@ -130,6 +131,7 @@ export type {
 } from './norms/weightStandardization';
 export type { TensorFlowJs } from './tensorflow';
 export type { EquiNormalizationOptions } from './training/equiNormalization';
+export type { GradClipOptions } from './training/gradClipOptimizer';
 export type { MixupOptions, MixupResult } from './training/mixup';
 export type { ScalingGroupsOptions } from './training/modelGroups';
 export type { ScaledAxis, ScalingGroup } from './training/scalingGroups';

@@ -65,7 +65,7 @@ void ForAllTiles(const View& of, F f) {
   });
 }
 
-// `sums` is [SumCount(by.map), C].
+// `sums` is [SumCount(by.map), C]. Without dx the sums alone.
 void SumGradTile(const Tiles& tiles, const Tile& tile, const float* dy, const float* x,
                  const Coefficients& by, double* sums, float* dx, bool stream) {
   double* to[kMaxSums] = {};
@@ -75,13 +75,25 @@ void SumGradTile(const Tiles& tiles, const Tile& tile, const float* dy, const fl
   };
   if (tiles.view.channels_last) {
     const int64_t at = tiles.offset(tile);
-    Simd().column_sums_grad(tiles.columns(tile), dy + at, x + at, At(by, tile.channel),
-                            sums_at(tile.channel), dx + at, stream);
+    const Columns columns = tiles.columns(tile);
+    const Coefficients of = At(by, tile.channel);
+    double** const out = sums_at(tile.channel);
+    if (dx) {
+      Simd().column_sums_grad(columns, dy + at, x + at, of, out, dx + at, stream);
+    } else {
+      Simd().column_sums(columns, dy + at, x + at, of, out);
+    }
     return;
   }
   for (int64_t c = tile.channel; c < tile.channel + tile.channels; ++c) {
     const int64_t at = tiles.offset(tile, c);
-    Simd().line_sums_grad(tile.positions, dy + at, x + at, At(by, c), sums_at(c), dx + at, stream);
+    const Coefficients of = At(by, c);
+    double** const out = sums_at(c);
+    if (dx) {
+      Simd().line_sums_grad(tile.positions, dy + at, x + at, of, out, dx + at, stream);
+    } else {
+      Simd().line_sums(tile.positions, dy + at, x + at, of, out);
+    }
   }
 }
 

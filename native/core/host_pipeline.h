@@ -133,7 +133,7 @@ void ApplyGradPerChannel(const View& view, const float* dy, const float* x,
                          const Coefficients& coefficients, float* dx);
 
 // The sums of `by`'s map over rows and positions, [C] each, and on the way dx (sums_grad in
-// host_simd.h).
+// host_simd.h); with null dx the sums alone (sums there).
 size_t SumPerChannelWorkspaceBytes(const View& view, Map map);
 void SumPerChannel(const View& view, const float* dy, const float* x, const Coefficients& by,
                    float* dx, double* const* sums, void* workspace);

@@ -9,6 +9,7 @@ const std::vector<const OpDecl*>& AllOps() {
   static const auto& ops = *[] {
     auto* all = new std::vector<const OpDecl*>;
     for (const auto& family : {
+             AdaptiveGradClipOps,
              AttentiveNormOps,
              BatchNormOps,
              BatchRenormOps,

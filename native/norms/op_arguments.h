@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/op.h"
+#include "norms/adaptive_grad_clip.h"
 #include "norms/attentive_norm.h"
 #include "norms/dynamic_tanh.h"
 #include "norms/equi_norm.h"

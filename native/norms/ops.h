@@ -7,6 +7,7 @@
 
 namespace tfjs_norm {
 
+const std::vector<OpDecl>& AdaptiveGradClipOps();
 const std::vector<OpDecl>& AttentiveNormOps();
 const std::vector<OpDecl>& BatchNormOps();
 const std::vector<OpDecl>& BatchRenormOps();

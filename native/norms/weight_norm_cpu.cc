@@ -1,22 +1,15 @@
-// Host weight normalization: weight_norm.h on the host pipeline. Large weights are shared by all
-// threads, one after the other; small ones are done whole, one by each thread.
+// Host weight normalization: weight_norm.h on the host pipeline.
 #include <algorithm>
 #include <cmath>
 
 #include "core/host_pipeline.h"
-#include "core/thread_pool.h"
 #include "core/workspace.h"
+#include "norms/weight_list_cpu.h"
 #include "norms/weight_scale.h"
 
 namespace tfjs_norm {
 namespace host {
 namespace {
-
-View ViewOf(const WeightView& weight) {
-  if (weight.kept == 1) return {1, weight.fan(), 1, false};
-  if (weight.inner == 1) return {1, weight.outer, weight.kept, true};
-  return {weight.outer, weight.inner, weight.kept, false};
-}
 
 // A statistic joins the rows of its channel.
 Coupling CouplingOf(const View& view) { return {view.rows, 1}; }
@@ -133,61 +126,26 @@ void RunOne(const WeightNormBackward& args, const WeightNormBackward::Weight& we
               method, static_cast<unsigned char*>(workspace) + space.bytes());
 }
 
-bool IsSmall(const WeightView& view) { return view.size() < kInlineElements; }
-
-// Room for one large weight, or for a small one of every thread.
 template <class Args>
-struct Room {
-  size_t large = 0;
-  size_t small = 0;
-  int64_t slots = 0;
-
-  explicit Room(const Args& args) {
-    int64_t smalls = 0;
-    for (const auto& weight : args.weights) {
-      size_t& most = IsSmall(weight.view) ? small : large;
-      most = std::max(most, WorkspaceBytes(weight, args.settings.center));
-      smalls += IsSmall(weight.view) ? 1 : 0;
-    }
-    slots = std::min<int64_t>(smalls, ThreadCount());
-  }
-  size_t bytes() const { return std::max(large, small * static_cast<size_t>(slots)); }
-};
+ListRoom RoomOf(const Args& args) {
+  return ListRoom(args.weights,
+                  [&](const auto& weight) { return WorkspaceBytes(weight, args.settings.center); });
+}
 
 template <class Args>
 Status RunAll(const Args& args, void* workspace) {
-  const Room<Args> room(args);
-  auto* base = static_cast<unsigned char*>(workspace);
-  std::vector<std::pair<size_t, Moments>> smalls;
-  int64_t elements = 0;
-  int64_t column = 0;
-  for (size_t i = 0; i < args.weights.size(); ++i) {
-    const WeightView& view = args.weights[i].view;
-    const Moments saved = From(args.moments, column);
-    column += view.kept;
-    if (IsSmall(view)) {
-      smalls.emplace_back(i, saved);
-      elements += view.size();
-    } else {
-      RunOne(args, args.weights[i], saved, base);
-    }
-  }
-  ParallelFor(static_cast<int64_t>(smalls.size()), elements, [&](int64_t task, int slot) {
-    const auto& [index, saved] = smalls[static_cast<size_t>(task)];
-    RunOne(args, args.weights[index], saved, base + room.small * static_cast<size_t>(slot));
-  });
+  ForWeights(args.weights, RoomOf(args), workspace,
+             [&](const auto& weight, int64_t column, void* space) {
+               RunOne(args, weight, From(args.moments, column), space);
+             });
   return Ok();
 }
 
 }  // namespace
 
-size_t WorkspaceBytes(const WeightNormForward& args) {
-  return Room<WeightNormForward>(args).bytes();
-}
+size_t WorkspaceBytes(const WeightNormForward& args) { return RoomOf(args).bytes(); }
 
-size_t WorkspaceBytes(const WeightNormBackward& args) {
-  return Room<WeightNormBackward>(args).bytes();
-}
+size_t WorkspaceBytes(const WeightNormBackward& args) { return RoomOf(args).bytes(); }
 
 Status Run(const WeightNormForward& args, void* workspace) { return RunAll(args, workspace); }
 

@@ -4,16 +4,14 @@
 // outputs, whose values have a statistic and a gain each: the last axis of dense and convolution
 // kernels, axis -2 of transposed convolutions, the last two of depthwise ones, none for one
 // statistic of the whole weight.
-#include "norms/op_arguments.h"
 #include "norms/ops.h"
+#include "norms/weight_arguments.h"
+#include "norms/weight_norm.h"
 
 namespace tfjs_norm {
 namespace {
 
 std::vector<AttributeDecl> WeightAttributes() {
-  AttributeDecl kept = {"kept_axes", AttributeDecl::Type::kInt, 1};
-  kept.minimum = 0;
-  kept.doc = "How many adjacent axes from `axis` on have a statistic for each of their entries.";
   AttributeDecl divisor = {"divisor", AttributeDecl::Type::kInt, 0};
   divisor.minimum = 0;
   divisor.maximum = static_cast<double>(Divisor::kRootOfVariance);
@@ -26,56 +24,14 @@ std::vector<AttributeDecl> WeightAttributes() {
   epsilon.doc =
       "The least squared norm (divisor 0), or what is added to the deviation (1, 2) or to the "
       "variance (3).";
-  return {AxisAttribute("axis", "The first of the kept axes."),
-          kept,
-          divisor,
-          center,
-          epsilon,
-          ScaleAttribute()};
+  std::vector<AttributeDecl> all = KeptAxesAttributes();
+  all.insert(all.end(), {divisor, center, epsilon, ScaleAttribute()});
+  return all;
 }
 
-ArgumentDecl List(ArgumentDecl argument) {
-  argument.list = true;
-  return argument;
-}
-ArgumentDecl WeightArgument(const char* name) { return List(AnyRankArgument(name, 1)); }
-ArgumentDecl GainArgument(const char* name) { return List(AnyRankArgument(name, 0)); }
+ArgumentDecl GainArgument(const char* name) { return ListOf(AnyRankArgument(name, 0)); }
 ArgumentDecl ColumnsArgument() {
   return RankArgument("moments", 2, "[3, entries]: center as hi and lo, mean square about it");
-}
-
-// The kept entries of all weights, one weight after the other.
-struct Weights {
-  std::vector<WeightView> views;
-  std::vector<Dims> gains;  // the extents of the kept axes
-  int64_t entries = 0;
-
-  Dims moments() const { return {3, entries}; }
-};
-
-Status LayoutOf(const Attributes& attributes, const Dims& x, Weights* weights) {
-  const int64_t rank = static_cast<int64_t>(x.size());
-  const int64_t kept = attributes.Int("kept_axes");
-  int64_t axis = 0;
-  NORM_RETURN_IF_ERROR(ResolveAxis(attributes, "axis", x, &axis));
-  if (kept == 0) axis = rank;
-  if (kept > rank - axis) {
-    return NORM_INVALID(
-        "kept_axes must be at most the %lld axes from axis on for x of shape %s, "
-        "got %lld",
-        static_cast<long long>(rank - axis), ToString(x).c_str(), static_cast<long long>(kept));
-  }
-  const Dims gain(x.begin() + axis, x.begin() + axis + kept);
-  const WeightView view = {Product(x, 0, axis), ElementCount(gain), Product(x, axis + kept, rank)};
-  constexpr int64_t kMost = std::numeric_limits<int32_t>::max() / 2;
-  weights->entries += view.kept;
-  if (view.fan() > kMost || view.kept > kMost || weights->entries > kMost) {
-    return NORM_INVALID("x must have at most %lld entries and values for each, got shape %s",
-                        static_cast<long long>(kMost), ToString(x).c_str());
-  }
-  weights->views.push_back(view);
-  weights->gains.push_back(gain);
-  return Ok();
 }
 
 // `x` and `gamma` are the places of the first weight and the first gain.
@@ -83,7 +39,7 @@ Status LayoutOf(const Attributes& attributes, const std::vector<Dims>& inputs, i
                 Weights* weights) {
   const int count = EntriesOf(attributes.op(), inputs.size());
   for (int i = 0; i < count; ++i) {
-    NORM_RETURN_IF_ERROR(LayoutOf(attributes, inputs[x + i], weights));
+    NORM_RETURN_IF_ERROR(weights->Add(attributes, "x", inputs[x + i]));
     NORM_RETURN_IF_ERROR(
         CheckParameter(attributes, "gamma", "scale", inputs[gamma + i], weights->gains.back()));
   }
@@ -126,7 +82,7 @@ Status Forward(OpContext& context, const Attributes& attributes,
   args.settings = SettingsOf(attributes);
   for (int i = 0; i < places.count; ++i) {
     const Tensor& x = context.input(i);
-    NORM_RETURN_IF_ERROR(LayoutOf(attributes, x.dims, &weights));
+    NORM_RETURN_IF_ERROR(weights.Add(attributes, "x", x.dims));
     args.weights.push_back({weights.views.back(), x.data,
                             DataOrNull(context.input(places.inputs.at(1) + i)), outputs[i].data});
   }
@@ -159,7 +115,7 @@ Status Backward(OpContext& context, const Attributes& attributes,
   args.settings = SettingsOf(attributes);
   for (int i = 0; i < places.count; ++i) {
     const Tensor& x = context.input(places.inputs.at(1) + i);
-    NORM_RETURN_IF_ERROR(LayoutOf(attributes, x.dims, &weights));
+    NORM_RETURN_IF_ERROR(weights.Add(attributes, "x", x.dims));
     args.weights.push_back({weights.views.back(), context.input(i).data, x.data,
                             DataOrNull(context.input(places.inputs.at(2) + i)), outputs[i].data,
                             DataOrNull(outputs[places.count + i])});
@@ -175,14 +131,14 @@ const std::vector<OpDecl>& WeightNormOps() {
       {"TfjsWeightNorm",
        "Weight normalization and weight standardization of any number of weights.",
        {WeightArgument("x"), GainArgument("gamma")},
-       {List(LikeArgument("y", 0, "x, normalized")), ColumnsArgument()},
+       {ListOf(LikeArgument("y", 0, "x, normalized")), ColumnsArgument()},
        WeightAttributes(),
        InferForward,
        Forward},
       {"TfjsWeightNormGrad",
        "Gradient of TfjsWeightNorm's y.",
        {WeightArgument("dy"), WeightArgument("x"), GainArgument("gamma"), ColumnsArgument()},
-       {List(LikeArgument("dx", 1, "")), List(LikeArgument("dgamma", 2, "[0] without scale"))},
+       {ListOf(LikeArgument("dx", 1, "")), ListOf(LikeArgument("dgamma", 2, "[0] without scale"))},
        WeightAttributes(),
        InferBackward,
        Backward},

@@ -175,6 +175,7 @@ inline std::vector<OpCase> EveryOp() {
   const std::map<std::string, double> attentive = {
       {"batch_backbone", 0}, {"groups", 3}, {"use_attention_bias", 1}};
   return {
+      {"TfjsAdaptiveGradClip", {x, {3, 6}, x, {3, 6}}, {}, {x, {3, 6}}},
       {"TfjsAttentiveNorm",
        {x, matrix, matrix, matrix, k, k, k, none, none, k, k},
        attentive,

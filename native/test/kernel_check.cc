@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "test/kernel_attentive_cases.h"
+#include "test/kernel_clip_cases.h"
 #include "test/kernel_element_cases.h"
 #include "test/kernel_equi_cases.h"
 #include "test/kernel_filter_response_cases.h"
@@ -202,6 +203,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
   }
   if (!options.quick) CheckLaunchesOfResNet50(results, device);
   for (const EquiCase& c : AwkwardEqui(options.quick)) CheckEquiNorm(results, device, c, random);
+  for (const ClipCase& c : AwkwardClips(options.quick)) CheckClip(results, device, c, random);
   for (const SeluCase& c : AwkwardSelu(options.quick)) CheckSelu(results, device, c, random);
   for (const HammingCase& c : AwkwardHamming(options.quick)) {
     CheckHamming(results, device, c, random);
@@ -226,6 +228,7 @@ void CheckDevice(Results& results, Device device, const Options& options) {
     CheckOnlineNorm(results, device, RandomOnline(random), random);
     CheckDynamicTanh(results, device, RandomTanh(random), random);
     CheckWeightNorm(results, device, RandomWeights(random), random);
+    CheckClip(results, device, RandomClip(random), random);
     CheckGatedNorm(results, device, RandomGated(random), random);
     CheckEquiNorm(results, device, RandomEqui(random), random);
     CheckSelu(results, device, RandomSelu(random), random);

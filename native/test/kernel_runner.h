@@ -15,6 +15,7 @@
 
 #include "core/c_api.h"
 #include "core/op.h"
+#include "norms/adaptive_grad_clip.h"
 #include "norms/attentive_norm.h"
 #include "norms/dynamic_tanh.h"
 #include "norms/equi_norm.h"

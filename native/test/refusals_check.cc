@@ -160,7 +160,8 @@ void CheckShapes() {
       bad.push_back(overflow);
       // x itself may have many shapes; then what it does not fit to is named.
       const bool any = std::strcmp(name, "x") == 0 || std::strcmp(name, "dy") == 0 ||
-                       std::strcmp(name, "acc") == 0 || std::strcmp(name, "weights") == 0;
+                       std::strcmp(name, "acc") == 0 || std::strcmp(name, "weights") == 0 ||
+                       std::strcmp(name, "gradients") == 0;
       for (const Dims& shape : bad) {
         std::vector<Dims> inputs = c.inputs;
         if (inputs[i] == shape) continue;
@@ -212,6 +213,7 @@ void CheckAttributes() {
       {"attention_activation", {-1, 3, 0.5}},
       {"kept_axes", {-1, 5, 1.5, kNaN}},
       {"divisor", {-1, 4, 0.5, kNaN}},
+      {"clipping", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
       {"positive", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
       {"negative", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},
       {"slope", {0, -1, kNaN, kInfinity, 1e-46, 1e39}},

@@ -31,6 +31,12 @@ export function keptAxes(fail: Fail, axis: unknown, shape: number[]): number[] {
   return adjacent ? axes : fail('axis', 'must name adjacent axes', axis);
 }
 
+/** The same as an op's attributes say it, counted from the end. */
+export function keptAxesOf(fail: Fail, axis: unknown, shape: number[]): KeptAxes {
+  const axes = keptAxes(fail, axis, shape);
+  return { axis: axes.length > 0 ? axes[0]! - shape.length : -1, keptAxes: axes.length };
+}
+
 /** Kept axes that are the same for all weights, counted from the end or from the front. */
 function commonAxes(fail: Fail, axis: unknown, weights: Tensor[]): KeptAxes {
   const all = weights.map(({ shape }) => keptAxes(fail, axis, shape));

@@ -1,5 +1,6 @@
 /** The members of `norm.ops`. */
 
+export { adaptiveGradClip } from './adaptiveGradClip';
 export { alphaDropout } from './alphaDropout';
 export { analyticNormConv2d, gaussianReluMoments } from './analyticNorm';
 export { attentiveNorm } from './attentiveNorm';
