@@ -86,7 +86,7 @@ export function printTorch({ version, rows, without }) {
   for (const row of rows) {
     console.log(
       `${title(row)} forward ${pair(row.forward, row.ours_forward)}` +
-        `   backward ${pair(row.backward, row.ours_backward)}`,
+        (row.backward ? `   backward ${pair(row.backward, row.ours_backward)}` : ''),
     );
   }
   const slower = rows.filter(

@@ -1,7 +1,8 @@
 """PyTorch's CPU ops against our host kernels on the bench's shapes, interleaved in one process.
 
 Reads {library, threads, rounds, cases: [{norm, shape, groups}]} on stdin; prints {version, without: [norms that have no peer],
-rows: [{norm, shape, copy, forward, backward, ours_forward, ours_backward}]} in milliseconds (medians). Ours run through the C
+rows: [{norm, shape, copy, forward, backward, ours_forward, ours_backward}]} in milliseconds (medians); no backward of ops without
+a gradient. Ours run through the C
 face, outputs allocated by PyTorch for every call as its own are. Channels-last in and out.
 """
 
@@ -67,13 +68,16 @@ def our_call(library, op, inputs, attributes):
 
 
 def our_calls(library, peer, setting, tensors):
-    """(forward, backward): each a function that runs the op and gives its outputs."""
+    """By name: functions that run the op and give its outputs."""
     attributes = peer.attributes(setting)
     forward = our_call(library, peer.op, *arguments_of(library, peer.op, tensors, attributes))
+    if not peer.has_gradient:
+        return {"ours_forward": forward}
     outputs = zip(library.ops[peer.op]["outputs"], forward())
     saved = {name: output.clone() for name, output in outputs}
     grad = f"{peer.op}Grad"
-    return forward, our_call(library, grad, *arguments_of(library, grad, {**saved, **tensors}, attributes))
+    backward = our_call(library, grad, *arguments_of(library, grad, {**saved, **tensors}, attributes))
+    return {"ours_forward": forward, "ours_backward": backward}
 
 
 def run_case(library, case, rounds):
@@ -87,14 +91,10 @@ def run_case(library, case, rounds):
     # PyTorch's batch norm moves its running statistics in place.
     own = {name: tensor.clone() for name, tensor in t.items()}
     own["dy"] = channels_last(dy, t["x"]).contiguous()
-    ours_forward, ours_backward = our_calls(library, peer, setting, own)
-    result = measure({
-        "copy": lambda: t["x"] + 0,
-        "forward": lambda: peer.torch(t, setting, *inputs),
-        "backward": lambda: torch.autograd.grad(y, wanted, dy, retain_graph=True),
-        "ours_forward": ours_forward,
-        "ours_backward": ours_backward,
-    }, rounds)
+    candidates = {"copy": lambda: t["x"] + 0, "forward": lambda: peer.torch(t, setting, *inputs)}
+    if peer.has_gradient:
+        candidates["backward"] = lambda: torch.autograd.grad(y, wanted, dy, retain_graph=True)
+    result = measure({**candidates, **our_calls(library, peer, setting, own)}, rounds)
     return {"norm": case["norm"], "shape": case["shape"], **result}
 
 

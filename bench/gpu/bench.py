@@ -28,21 +28,23 @@ def bench_case(library, norm, shape, compiled, generator):
     buffers = [BufferSet(library, norm, shape, generator) for _ in range(sets)]
     errors = verify(buffers[0])
     function = composite(norm)
-    factories = {"forward": {}, "backward": {}}
-    factories["forward"]["ours"] = lambda: Candidate([lambda b=b: b.run(b.forward) for b in buffers])
-    factories["backward"]["ours"] = lambda: Candidate([lambda b=b: b.run(b.backward) for b in buffers])
+    bytes_of = dict(zip(("forward", "backward"), PEERS[norm].bytes_per_element))
+    factories = {direction: {} for direction in bytes_of}
+
+    def add(name, forward, backward, graph):
+        factories["forward"][name] = lambda: Candidate(forward)
+        if "backward" in factories:
+            factories["backward"][name] = lambda: Candidate(backward, graph=graph)
+
+    ours_backward = [lambda b=b: b.run(b.backward) for b in buffers]
+    add("ours", [lambda b=b: b.run(b.forward) for b in buffers], ours_backward, graph=True)
     # Two buffer sets are enough for the peers' graphs of autograd nodes; data stay cold as they rotate with ours.
-    eager_forward, eager_backward = torch_calls(buffers, function)
-    factories["forward"]["eager"] = lambda: Candidate(eager_forward)
-    factories["backward"]["eager"] = lambda: Candidate(eager_backward, graph=False)
+    add("eager", *torch_calls(buffers, function), graph=False)
     if compiled:
         torch._dynamo.reset()
-        fast = torch.compile(function, dynamic=False)
-        forward, backward = torch_calls(buffers, fast)
-        factories["forward"]["compile"] = lambda: Candidate(forward)
-        factories["backward"]["compile"] = lambda: Candidate(backward, graph=False)
+        add("compile", *torch_calls(buffers, torch.compile(function, dynamic=False)), graph=False)
     rows = []
-    for direction, model in zip(("forward", "backward"), PEERS[norm].bytes_per_element):
+    for direction, model in bytes_of.items():
         factories[direction]["copy"] = lambda m=model: copy_candidate(m * elements, min(sets, 8))
         results = measure(factories[direction])
         rows.append({
@@ -62,8 +64,9 @@ def bench(library, seconds, shapes=SHAPES):
         if time.monotonic() > deadline:
             left_out.append(f"{norm} {list(shape)}")
             continue
-        rows += bench_case(library, norm, shape, compiled, generator)
-        print(format_row(rows[-2]), format_row(rows[-1]), sep="\n", flush=True)
+        case = bench_case(library, norm, shape, compiled, generator)
+        rows += case
+        print(*(format_row(row) for row in case), sep="\n", flush=True)
     return {"rows": rows, "left_out": left_out}
 
 

@@ -25,8 +25,9 @@ class BufferSet:
         self.setting = Setting(shape, groups=32, epsilon=1e-5, update_rate=0.1)
         self.tensors = make_tensors(self.peer, self.setting, normal)
         self.forward, self.outputs = self._bind(library, self.peer.op, self.tensors)
-        self.backward, self.gradients = self._bind(
-            library, f"{self.peer.op}Grad", {**self._named(library, self.outputs), **self.tensors})
+        if self.peer.has_gradient:
+            self.backward, self.gradients = self._bind(
+                library, f"{self.peer.op}Grad", {**self._named(library, self.outputs), **self.tensors})
 
     def _named(self, library, outputs):
         return dict(zip(library.ops[self.peer.op]["outputs"], outputs))
@@ -58,14 +59,16 @@ def composite(norm):
 
 
 def torch_calls(buffers, function):
-    """(forward callables, backward callables) of a PyTorch function over the buffer sets."""
+    """(forward callables, backward callables) of a PyTorch function over the buffer sets; none of an op without a gradient."""
     forwards, backwards = [], []
     for b in buffers:
+        forwards.append(lambda b=b: function(b, *b.inputs()))
+        if not b.peer.has_gradient:
+            continue
         wanted = [t.detach().requires_grad_() for t in b.inputs()]
         y = function(b, *wanted)
         dy = b.tensors["dy"]
         dy = dy if y.shape == dy.shape else dy.permute(0, -1, *range(1, dy.dim() - 1))
-        forwards.append(lambda b=b: function(b, *b.inputs()))
         backwards.append(lambda y=y, w=wanted, dy=dy: torch.autograd.grad(y, w, dy, retain_graph=True))
     return forwards, backwards
 
@@ -76,14 +79,18 @@ def relative_error(got, want):
 
 
 def verify(b):
-    """Our outputs against PyTorch in float64 on the same data: relative L2 errors of y and dx."""
+    """Our outputs against PyTorch in float64 on the same data: relative L2 errors of y and, where there is a gradient, dx."""
     # Before our own call, which may move state.
     double = {name: tensor.double() for name, tensor in b.tensors.items()}
     b.run(b.forward)
-    b.run(b.backward)
+    if b.peer.has_gradient:
+        b.run(b.backward)
     torch.cuda.synchronize()
     x = double["x"].requires_grad_()
     y = b.peer.torch(double, b.setting, x, *(double[name] for name in b.peer.parameters))
     y = channels_last(y, x)
-    (dx,) = torch.autograd.grad(y, x, double["dy"])
-    return {"y": relative_error(b.outputs[0], y.detach()), "dx": relative_error(b.gradients[0], dx)}
+    errors = {"y": relative_error(b.outputs[0], y.detach())}
+    if b.peer.has_gradient:
+        (dx,) = torch.autograd.grad(y, x, double["dy"])
+        errors["dx"] = relative_error(b.gradients[0], dx)
+    return errors

@@ -25,7 +25,8 @@ class Peer:
     attributes: typing.Callable[[Setting], dict]
     # (tensors, setting, x, *parameters) -> y. x is channels last in memory and shape; y may be a channels-first view.
     torch: typing.Callable
-    # Read and written at least, forward and backward, when the tensor does not stay on chip.
+    # Read and written at least, forward and backward, when the tensor does not stay on chip; of an op without a gradient
+    # forward alone.
     bytes_per_element: tuple
     # (setting, normal) -> inputs of the op beside those of `make_tensors`, or in their place.
     tensors: typing.Callable = lambda setting, normal: {}
@@ -33,6 +34,10 @@ class Peer:
     parameters: tuple = ("gamma", "beta")
     # What the GPU bench runs: (shape, also torch.compile). The compiled ones are few: each costs tens of seconds.
     gpu_shapes: tuple = ()
+
+    @property
+    def has_gradient(self):
+        return len(self.bytes_per_element) == 2
 
 
 def make_tensors(peer, setting, normal):

@@ -5,62 +5,11 @@
 
 #include "core/lanes.cuh"
 #include "core/workspace.h"
-#include "norms/equi_norm.h"
+#include "norms/equi_tables.cuh"
 
 namespace tfjs_norm {
 namespace cuda {
 namespace {
-
-constexpr int kTileRows = 64;
-constexpr int kTileColumns = 64;
-constexpr int kStep = kThreads / kTileColumns;  // rows that a block reads at once
-
-struct Entry {
-  const float* x;
-  float* y;
-  const float* row_entries;
-  const float* column_entries;
-  int64_t row_sums;     // where in the partial sums: [column tiles, all rows]
-  int64_t column_sums;  // [row tiles, columns]
-  int rows;
-  int all_rows;
-  int columns;
-  int first_tile;
-  int first_position;
-
-  NORM_HOST_DEVICE int row_tiles() const { return (all_rows + kTileRows - 1) / kTileRows; }
-  NORM_HOST_DEVICE int column_tiles() const { return (columns + kTileColumns - 1) / kTileColumns; }
-};
-
-// As many as a kernel's 4 KB of parameters hold.
-struct Table {
-  static constexpr int kMost = 44;
-  int count = 0;
-  int tiles = 0;
-  int first_position = 0;
-  int positions = 0;
-  int64_t entries = 0;
-  double power = 0;
-  const float* factors = nullptr;
-  double* partials = nullptr;
-  double* sums = nullptr;
-  Entry entry[kMost];
-
-  NORM_DEVICE int FindTile(int tile) const {
-    int at = count - 1;
-    while (at > 0 && entry[at].first_tile > tile) --at;
-    return at;
-  }
-  NORM_DEVICE int FindPosition(int position) const {
-    int at = count - 1;
-    while (at > 0 && entry[at].first_position > position) --at;
-    return at;
-  }
-  NORM_DEVICE double Factor(const float* numbers, int at) const {
-    return EquiFactor(factors, entries, numbers[at]);
-  }
-};
-static_assert(sizeof(Table) <= 4096 - 64, "a launch takes that much");
 
 struct Total {
   double value;
@@ -75,21 +24,6 @@ struct Pair {
   }
 };
 
-struct Place {
-  int row_tile, column_tile, row, column, lane;
-};
-
-NORM_DEVICE Place PlaceOf(const Entry& of, int tile) {
-  Place place;
-  place.row_tile = tile / of.column_tiles();
-  place.column_tile = tile - place.row_tile * of.column_tiles();
-  const int thread = static_cast<int>(threadIdx.x);
-  place.lane = thread % kTileColumns;
-  place.row = place.row_tile * kTileRows + thread / kTileColumns;
-  place.column = place.column_tile * kTileColumns + place.lane;
-  return place;
-}
-
 template <int P>
 NORM_DEVICE double PowerOf(double value, double power) {
   return P == 2 ? value * value : P == 1 ? value : pow(value, power);
@@ -101,15 +35,16 @@ constexpr size_t kTileBytes =
     SharedBytes<double>(kTileRows * kPadded) + SharedBytes<double>(kThreads);
 
 template <int P>
-__global__ void NORM_LAUNCH_BOUNDS(kThreads, 2) SumsKernel(NORM_GRID_CONSTANT const Table table) {
+__global__ void NORM_LAUNCH_BOUNDS(kThreads, 2)
+    SumsKernel(NORM_GRID_CONSTANT const EquiTable table) {
   SharedArena arena;
   double* rows = arena.Take<double>(kTileRows * kPadded);
   double* columns = arena.Take<double>(kThreads);
   const int thread = static_cast<int>(threadIdx.x);
   for (int tile = static_cast<int>(blockIdx.x); tile < table.tiles;
        tile += static_cast<int>(gridDim.x)) {
-    const Entry& of = table.entry[table.FindTile(tile)];
-    const Place place = PlaceOf(of, tile - of.first_tile);
+    const EquiEntry& of = table.entry[table.FindTile(tile)];
+    const EquiTile place = PlaceOf(of, tile - of.first_tile);
     const bool inside = place.column < of.columns;
     const double own =
         inside ? PowerOf<P>(table.Factor(of.column_entries, place.column), table.power) : 0.0;
@@ -143,7 +78,8 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 2) SumsKernel(NORM_GRID_CONSTANT co
 
 constexpr int kMergeColumns = 32;
 
-__global__ void NORM_LAUNCH_BOUNDS(kThreads, 2) MergeKernel(NORM_GRID_CONSTANT const Table table) {
+__global__ void NORM_LAUNCH_BOUNDS(kThreads, 2)
+    MergeKernel(NORM_GRID_CONSTANT const EquiTable table) {
   SharedArena arena;
   Total* shared = arena.Take<Total>(kThreads);
   const Lanes lanes = {kMergeColumns, kThreads / kMergeColumns, true, kThreads / kMergeColumns / 2};
@@ -155,7 +91,7 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 2) MergeKernel(NORM_GRID_CONSTANT c
     Total total = {0.0};
     double factor = 1.0;
     if (inside) {
-      const Entry& of = table.entry[table.FindPosition(position)];
+      const EquiEntry& of = table.entry[table.FindPosition(position)];
       const int at = position - of.first_position;
       const bool row = at < of.rows;
       const int index = row ? at : at - of.rows;
@@ -224,11 +160,11 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 2)
 }
 
 __global__ void NORM_LAUNCH_BOUNDS(kThreads, 2)
-    ScaleKernel(NORM_GRID_CONSTANT const Table table, int power) {
+    ScaleKernel(NORM_GRID_CONSTANT const EquiTable table, int power) {
   for (int tile = static_cast<int>(blockIdx.x); tile < table.tiles;
        tile += static_cast<int>(gridDim.x)) {
-    const Entry& of = table.entry[table.FindTile(tile)];
-    const Place place = PlaceOf(of, tile - of.first_tile);
+    const EquiEntry& of = table.entry[table.FindTile(tile)];
+    const EquiTile place = PlaceOf(of, tile - of.first_tile);
     if (place.column >= of.columns) continue;
     const float own = EquiWhole(table.Factor(of.column_entries, place.column), power);
     for (int i = 0; i < kTileRows / kStep; ++i) {
@@ -239,46 +175,6 @@ __global__ void NORM_LAUNCH_BOUNDS(kThreads, 2)
       of.y[at] = of.x[at] * (own * factor);
     }
   }
-}
-
-// The weights in tables of as few launches as they fit in.
-std::vector<Table> TablesOf(const std::vector<EquiWeight>& weights, const std::vector<float*>& y,
-                            const Table& common) {
-  std::vector<Table> tables;
-  int64_t partials = 0;
-  int position = 0;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    const EquiWeight& weight = weights[i];
-    if (tables.empty() || tables.back().count == Table::kMost) {
-      tables.push_back(common);
-      tables.back().first_position = position;
-    }
-    Table& table = tables.back();
-    Entry& of = table.entry[table.count++];
-    of.x = weight.x;
-    of.y = y.empty() ? nullptr : y[i];
-    of.row_entries = weight.row_entries;
-    of.column_entries = weight.column_entries;
-    of.rows = static_cast<int>(weight.rows);
-    of.all_rows = static_cast<int>(weight.all_rows());
-    of.columns = static_cast<int>(weight.columns);
-    of.first_tile = table.tiles;
-    of.first_position = position;
-    of.row_sums = partials;
-    of.column_sums = partials + int64_t{of.column_tiles()} * of.all_rows;
-    partials = of.column_sums + int64_t{of.row_tiles()} * of.columns;
-    table.tiles += of.row_tiles() * of.column_tiles();
-    table.positions += of.rows + of.columns;
-    position += of.rows + of.columns;
-  }
-  return tables;
-}
-
-int64_t PartialsOf(const std::vector<EquiWeight>& weights) {
-  const std::vector<Table> tables = TablesOf(weights, {}, {});
-  if (tables.empty()) return 0;
-  const Entry& last = tables.back().entry[tables.back().count - 1];
-  return last.column_sums + int64_t{last.row_tiles()} * last.columns;
 }
 
 // Enough blocks for any device; they walk over what is left.
@@ -300,13 +196,13 @@ size_t WorkspaceBytes(const EquiScale&) { return 0; }
 
 Status Run(const EquiNorm& args, void* workspace, void* stream) {
   Workspace space(workspace);
-  Table common;
+  EquiTable common;
   common.entries = args.entries;
   common.power = args.power;
   common.factors = args.factors;
   common.partials = space.Take<double>(PartialsOf(args.weights));
   common.sums = space.Take<double>(args.positions);
-  for (const Table& table : TablesOf(args.weights, {}, common)) {
+  for (const EquiTable& table : TablesOf(args.weights, {}, common)) {
     if (table.tiles > 0) {
       const LaunchConfig sums = {"EquiNormSums", Grid(table.tiles), dim3(kThreads), kTileBytes,
                                  stream};
@@ -329,10 +225,10 @@ Status Run(const EquiNorm& args, void* workspace, void* stream) {
 }
 
 Status Run(const EquiScale& args, void*, void* stream) {
-  Table common;
+  EquiTable common;
   common.entries = args.entries;
   common.factors = args.factors;
-  for (const Table& table : TablesOf(args.weights, args.y, common)) {
+  for (const EquiTable& table : TablesOf(args.weights, args.y, common)) {
     if (table.tiles == 0) continue;
     const LaunchConfig config = {"EquiNormScale", Grid(table.tiles), dim3(kThreads), 0, stream};
     NORM_RETURN_IF_ERROR(Launch(config, ScaleKernel, table, args.power));

@@ -122,4 +122,18 @@ inline std::vector<AttentiveCase> AttentiveCases() {
   return cases;
 }
 
+inline void CheckAttentive(const AttentiveCase& c) {
+  AttentiveRun run(c);
+  run.Go();
+  const std::string name = c.name();
+  const reference::Attentive forward = reference::Run(run.forward);
+  ExpectNear(run.y, forward.y, name + " y");
+  ExpectNear(run.attention, forward.attention, name + " attention");
+  const reference::AttentiveGradients backward = reference::Run(run.backward);
+  ExpectNear(run.dx, backward.dx, name + " dx", backward.dx_terms);
+  ExpectNear(run.dgamma, backward.dgamma, name + " dgamma", backward.dgamma_terms);
+  ExpectNear(run.dbeta, backward.dbeta, name + " dbeta", backward.dgamma_terms);
+  ExpectNear(run.dkernel, backward.dkernel, name + " dkernel", backward.dkernel_terms);
+}
+
 }  // namespace tfjs_norm::test

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "core/host_simd.h"
+#include "norms/adaptive_grad_clip.h"
 #include "norms/dynamic_tanh.h"
+#include "norms/equi_norm.h"
 #include "norms/fixup.h"
 #include "norms/generalized_hamming.h"
 #include "norms/row_norm.h"

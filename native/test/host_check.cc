@@ -2,12 +2,14 @@
 // random shapes, both layouts, unaligned arrays, and shapes for each way through the grid.
 #include <vector>
 
-#include "test/equi_reference.h"
 #include "test/host_attentive_cases.h"
 #include "test/host_cases.h"
+#include "test/host_clip_cases.h"
 #include "test/host_element_cases.h"
+#include "test/host_equi_cases.h"
 #include "test/host_fixup_cases.h"
 #include "test/host_hamming_cases.h"
+#include "test/host_product_cases.h"
 #include "test/host_weight_cases.h"
 
 namespace tfjs_norm::test {
@@ -191,82 +193,6 @@ std::vector<RowCase> LargeRows() {
   return cases;
 }
 
-void CheckAttentive(const AttentiveCase& c) {
-  AttentiveRun run(c);
-  run.Go();
-  const std::string name = c.name();
-  const reference::Attentive forward = reference::Run(run.forward);
-  ExpectNear(run.y, forward.y, name + " y");
-  ExpectNear(run.attention, forward.attention, name + " attention");
-  const reference::AttentiveGradients backward = reference::Run(run.backward);
-  ExpectNear(run.dx, backward.dx, name + " dx", backward.dx_terms);
-  ExpectNear(run.dgamma, backward.dgamma, name + " dgamma", backward.dgamma_terms);
-  ExpectNear(run.dbeta, backward.dbeta, name + " dbeta", backward.dgamma_terms);
-  ExpectNear(run.dkernel, backward.dkernel, name + " dkernel", backward.dkernel_terms);
-}
-
-void CheckEqui(const EquiCase& c) {
-  const std::string name = c.Name() + " on " + host::Simd().name;
-  const EquiArrays arrays(c, 11);
-  const auto in_place = [](const std::vector<float>& values, int) { return values.data(); };
-  Array factors(c.entries);
-  const EquiNorm norm = arrays.Norm(c, in_place, factors.data());
-  RunOn(norm);
-  ExpectNear(factors, reference::Run(norm), name + " new_factors");
-  std::vector<Array> y;
-  std::vector<float*> places;
-  for (const EquiWeight& weight : arrays.weights) y.emplace_back(weight.size(), c.shift);
-  for (Array& one : y) places.push_back(one.data());
-  const EquiScale scale = arrays.Scale(c, in_place, places);
-  RunOn(scale);
-  for (size_t i = 0; i < y.size(); ++i) {
-    ExpectNear(y[i], reference::Run(scale, i), name + " y");
-  }
-}
-
-// Small products of every width against plain loops, next to memory that must stay as it is.
-void CheckProducts() {
-  const host::SimdKernels& simd = host::Simd();
-  for (int64_t columns = 1; columns <= 150; ++columns) {
-    const int64_t rows = Uniform(1, 9);
-    const int64_t stride = columns + Uniform(0, 5);
-    const int64_t weight_stride = Uniform(1, 3);
-    const Array matrix = Random(rows * stride);
-    const Array weights = Random(rows * weight_stride);
-    const Array positive = Random(columns, 3, 0.3);
-    const std::vector<double> wide(matrix.data(), matrix.data() + matrix.size());
-    const std::vector<double> by(weights.data(), weights.data() + weights.size());
-    const std::vector<double> values(positive.data(), positive.data() + columns);
-    constexpr double kGuard = 7;
-    std::vector<double> products(rows + 1, kGuard), mixed(columns + 1, kGuard),
-        mixed_wide(columns + 1, kGuard);
-    simd.row_products({rows, columns, stride, matrix.data()}, values.data(), products.data());
-    simd.mix_rows({rows, columns, stride, matrix.data()}, by.data(), weight_stride, mixed.data());
-    simd.mix_wide_rows({rows, columns, stride, wide.data()}, by.data(), weight_stride,
-                       mixed_wide.data());
-    double worst = 0;
-    const auto differ = [&](double got, double want) {
-      worst = std::max(worst, std::fabs(got - want));
-    };
-    for (int64_t r = 0; r < rows; ++r) {
-      double want = kGuard;  // added to
-      for (int64_t c = 0; c < columns; ++c) want += values[c] * matrix[r * stride + c];
-      differ(products[r], want);
-    }
-    for (int64_t c = 0; c < columns; ++c) {
-      double want = 0;
-      for (int64_t r = 0; r < rows; ++r) want += by[r * weight_stride] * matrix[r * stride + c];
-      differ(mixed[c], want);
-      differ(mixed_wide[c], want);
-    }
-    for (const auto* guarded : {&products, &mixed, &mixed_wide}) {
-      differ(guarded->back(), kGuard);
-    }
-    TheChecks().That(worst < 1e-12, "products as in plain loops", __FILE__, __LINE__,
-                     std::to_string(columns) + " columns on " + simd.name);
-  }
-}
-
 }  // namespace
 }  // namespace tfjs_norm::test
 
@@ -303,11 +229,13 @@ int main() {
     for (const RowCase& c : LargeRows()) CheckRow(c);
     for (const AttentiveCase& c : AttentiveCases()) CheckAttentive(c);
     for (const HostWeightCase& c : HostWeightCases()) CheckWeights(c);
+    for (const ClipCase& c : AwkwardClips(false)) CheckClip(c);
     for (const EquiCase& c : AwkwardEqui(false)) CheckEqui(c);
     for (const FixupCase& c : AwkwardFixup(false)) CheckFixup(c);
     for (const HammingCase& c : AwkwardHamming(false)) CheckHamming(c);
     // Outputs that bypass the caches.
     CheckWeights({{{1100, 4096, 1}}});
+    CheckClip({{{1100, 4096, 1}}, {0.01, 1e-3}});
     CheckFixup({(4 << 20) + 5, true, true, true, true, true, kFromHeader});
     for (const int64_t columns : {4096, 4095}) CheckEqui({{{1, 1100, columns}}, 50, 2, 1, 0});
     for (const HammingThreshold threshold : kHammingThresholds) {

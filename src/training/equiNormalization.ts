@@ -34,8 +34,8 @@ export interface EquiNormalizationOptions extends ScalingGroupsOptions {
   /** 'official': as the authors' code does, order 'simultaneous', skipLast, no biases scaled, batchNorm 'ignore'. */
   compat?: 'official';
   /**
-   * Whose buffers are scaled with the weights: tfjs's SGD, momentum or Adam; null for none. Default that of the compiled
-   * model, none where groups are given.
+   * Whose buffers are scaled with the weights: tfjs's SGD, momentum or Adam, also within `norm.optimizers`; null for none.
+   * Default that of the compiled model, none where groups are given.
    */
   optimizer?: Optimizer | null;
 }

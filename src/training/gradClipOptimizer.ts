@@ -113,8 +113,8 @@ tf.serialization.registerClass(AdaptiveGradClipOptimizer as never);
  *
  * A unit is an output: an entry of a kernel's last axis, of depthwise kernels of the last two; biases and other vectors
  * are one unit, and so are scalars. Kernels of transposed convolutions have their outputs on the axis before the last,
- * which an optimizer cannot see: of those the units are the inputs. The base keeps its state; change its learning rate
- * there (`optimizer.base`). Weight decay of a base is not clipped. Models that are compiled with it are saved and loaded
+ * which an optimizer cannot see: of those the units are the inputs. The base keeps its state; `setLearningRate`
+ * gives it another rate. Weight decay of a base is not clipped. Models that are compiled with it are saved and loaded
  * with their optimizer.
  *
  * Throws a `NormError` where `base` is no optimizer and for options out of their domain.

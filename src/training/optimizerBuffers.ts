@@ -2,6 +2,7 @@
 import type { Optimizer, Variable } from '@tensorflow/tfjs-node';
 import { opFail } from '../core/errors';
 import { tf } from '../tensorflow';
+import { WrappedOptimizer } from './wrappedOptimizer';
 
 type Buffers = [string, Variable][];
 interface Kept {
@@ -9,8 +10,9 @@ interface Kept {
   variable: Variable;
 }
 
-/** By the names of the weights: what is a sum of gradients, and what one of their squares. */
+/** By the names of the weights: what is a sum of gradients, and what one of their squares. Wrapped optimizers keep it. */
 export function buffersOf(optimizer: Optimizer): { first: Buffers; second: Buffers } {
+  if (optimizer instanceof WrappedOptimizer) return buffersOf(optimizer.base);
   const state = optimizer as unknown as Record<string, Kept[]>;
   // tfjs calls them the weight's name with a suffix.
   const of = (list: Kept[] = []): Buffers =>

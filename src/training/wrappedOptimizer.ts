@@ -2,6 +2,7 @@
 import type { Optimizer, serialization, Tensor, Variable } from '@tensorflow/tfjs-node';
 import { type Fail, opFail } from '../core/errors';
 import { tf } from '../tensorflow';
+import { setLearningRate } from './warmup';
 
 export type Gradients = Parameters<Optimizer['applyGradients']>[0];
 
@@ -36,8 +37,15 @@ export function checkMatch(fail: Fail, argument: string, match: unknown): NameMa
 }
 
 /** By a new object each time: regular expressions with flag g keep where they were. */
-export const matches = (match: NameMatch, name: string): boolean =>
+const fits = (match: NameMatch, name: string): boolean =>
   typeof match === 'string' ? name.includes(match) : new RegExp(match).test(name);
+
+/** Without the number that tfjs puts after the name of a weight that there is already, such as in a loaded model. */
+const withoutNumber = (name: string) => name.replace(/_\d+$/, '');
+
+/** Whether it is in the weight's name, or in what that name was before tfjs made it unique. */
+export const matches = (match: NameMatch, name: string): boolean =>
+  fits(match, name) || fits(match, withoutNumber(name));
 
 /** tfjs makes camel case of all texts in an optimizer's configuration when it loads a model: underscores must not be there. */
 const written = (text: string) => encodeURIComponent(text).replaceAll('_', '%5F');
@@ -57,6 +65,9 @@ export const readMatch = (match: WrittenMatch): NameMatch =>
 
 /** The base makes the steps and keeps its state; it is saved and loaded with the wrapper. */
 export abstract class WrappedOptimizer extends tf.Optimizer {
+  /** By the class: to that of tfjs, whatever has an optimizer's methods is one of all its classes. */
+  static override readonly [Symbol.hasInstance] = Function.prototype[Symbol.hasInstance];
+
   constructor(
     /** The optimizer that makes the steps. */
     readonly base: Optimizer,
@@ -67,6 +78,11 @@ export abstract class WrappedOptimizer extends tf.Optimizer {
     if (!base || !(base instanceof tf.Optimizer)) {
       fail('base', 'must be an optimizer of tfjs', base);
     }
+  }
+
+  /** Gives the base another learning rate. */
+  setLearningRate(learningRate: number): void {
+    setLearningRate(this.base, learningRate);
   }
 
   override get iterations(): number {

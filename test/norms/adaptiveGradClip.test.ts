@@ -2,9 +2,9 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { norm, tf } from '../../src';
 import { type Array64, normal } from '../support/arrays';
-import { native } from '../support/askedDevice';
+import { asked, native } from '../support/askedDevice';
 import { expectClose, expectSameBits, values } from '../support/expectClose';
-import { expectNoLeak, tensor } from '../support/tensors';
+import { expectNoLeak, onBackend, tensor } from '../support/tensors';
 
 const { adaptiveGradClip } = norm.ops;
 
@@ -95,6 +95,26 @@ test('a list is what its members are alone', () => {
   });
 });
 
+(native ? test : test.skip)('allocates its outputs and a few numbers for each unit', () => {
+  tf.tidy(() => {
+    const shapes = [
+      [3, 3, 64, 128],
+      [512, 300],
+    ];
+    const [gradients, weights] = [1, 2].map((seed) =>
+      shapes.map((shape) => tensor(normal(shape, seed))),
+    ) as [Tensor[], Tensor[]];
+    norm.resetCounters();
+    adaptiveGradClip(gradients, weights);
+    const { outputBytes, tempBytes, launches } = norm.counters();
+    const bytes = 4 * (3 * 3 * 64 * 128 + 512 * 300);
+    expect(outputBytes).toBe(bytes);
+    expect(tempBytes).toBeLessThan(bytes / 4);
+    // One for the pieces of columns, one that clips.
+    if (asked === 'emulated') expect(launches).toBeLessThanOrEqual(2);
+  });
+});
+
 test('weights and gradients of zeros', () => {
   tf.tidy(() => {
     const zeros = tf.zeros([3, 2]);
@@ -141,6 +161,19 @@ test('has no gradient, and says so', () => {
     const call = () => tf.grad((g) => adaptiveGradClip(g, w))(w);
     expect(call).toThrow(/^adaptiveGradClip: it is a transform of gradients/);
   });
+});
+
+test('refuses tensors that are disposed, takes those of another backend', async () => {
+  const gradient = normal([6, 4], 1);
+  const gone = tensor(gradient);
+  gone.dispose();
+  expect(() => adaptiveGradClip(gone, tf.ones([6, 4]))).toThrow(/disposed/);
+  const other = await onBackend('cpu', () => tensor(gradient));
+  tf.tidy(() => {
+    const own = adaptiveGradClip(tensor(gradient), tf.ones([6, 4]));
+    expectSameBits('y', adaptiveGradClip(other, tf.ones([6, 4])), own);
+  });
+  other.dispose();
 });
 
 test.each<[RegExp, () => unknown]>([

@@ -1,0 +1,147 @@
+// Calls that the ops refuse, and their words.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "test/direct_call.h"
+
+namespace tfjs_norm::test {
+
+struct RefusedCall {
+  const char* op;
+  std::vector<Dims> inputs;
+  std::map<std::string, double> attributes;
+  const char* words;
+};
+
+inline std::vector<RefusedCall> RefusedCalls() {
+  const Dims x = {2, 3, 30}, c = {30}, k = {4}, matrix = {4, 30}, none = {0};
+  return {
+      {"TfjsGroupNorm", {x, c, c}, {}, "TfjsGroupNorm: groups must divide the 30 channels, got 32"},
+      {"TfjsBatchNorm",
+       {x, {31}, c, c, c},
+       {},
+       "TfjsBatchNorm: gamma must have shape [30] (scale is true), got [31]"},
+      {"TfjsLayerNorm",
+       {x, c, c},
+       {{"center", 0}},
+       "TfjsLayerNorm: beta must have shape [0] (center is false), got [30]"},
+      {"TfjsBatchNorm",
+       {x, c, c, c, c},
+       {{"update_rate", 1.1}},
+       "TfjsBatchNorm: update_rate must be a finite float32 number in [0, 1], got 1.1"},
+      {"TfjsGroupNorm",
+       {x, c, c},
+       {{"groups", 1.5}},
+       "TfjsGroupNorm: groups must be an integer >= 1, got 1.5"},
+      {"TfjsRmsNorm",
+       {x, c, {0}},
+       {{"epsilon", 1e-46}},
+       "TfjsRmsNorm: epsilon must be a finite float32 number > 0, got 1e-46"},
+      {"TfjsRmsNorm",
+       {x, c, {0}},
+       {{"partial", 31}},
+       "TfjsRmsNorm: partial must be at most the 30 columns, got 31"},
+      {"TfjsBatchNorm",
+       {x, c, c, c, c},
+       {{"virtual_batch_size", 3}},
+       "TfjsBatchNorm: virtual_batch_size must divide the batch of 2, got 3"},
+      {"TfjsBatchNorm",
+       {x, {2}, {2}, {2}, {2}},
+       {{"axis", 0}, {"virtual_batch_size", 1}},
+       "TfjsBatchNorm: virtual_batch_size must be 0 when axis is 0"},
+      {"TfjsGroupNorm",
+       {{2, 3, 4, 5}, {4}, {4}},
+       {{"axis", 2}},
+       "TfjsGroupNorm: axis must be 1 or the last one for x of shape [2,3,4,5], got 2"},
+      {"TfjsLayerNorm",
+       {x, c, c},
+       {{"begin_axis", 3}},
+       "TfjsLayerNorm: begin_axis must be in [-3, 2] for x of shape [2,3,30], got 3"},
+      {"TfjsLayerNorm",
+       {x, c, c},
+       {{"epsilom", 3}},
+       "TfjsLayerNorm: unknown attribute epsilom, expected one of begin_axis, epsilon, scale, "
+       "center"},
+      {"TfjsAttentiveNorm",
+       {x, none, none, {0, 30}, none, none, none, c, c, none, none},
+       {{"scale", 0}, {"center", 0}, {"attention_norm", 0}},
+       "TfjsAttentiveNorm: attention_kernel must have shape [K, 30] with at least one mixture K, "
+       "got [0,30]"},
+      {"TfjsAttentiveNorm",
+       {x, matrix, c, matrix, none, k, k, c, c, k, k},
+       {},
+       "TfjsAttentiveNorm: beta must have shape [4,30] (center is true), got [30]"},
+      {"TfjsAttentiveNorm",
+       {x, matrix, matrix, matrix, none, k, k, c, c, k, k},
+       {{"attention_norm", 2}},
+       "TfjsAttentiveNorm: attention_moving_mean must have shape [0], got [4]"},
+      {"TfjsOnlineNorm",
+       {x, c, c, {31}, {31}},
+       {},
+       "TfjsOnlineNorm: moving_mean must have shape [30] or [2,30], got [31]"},
+      {"TfjsOnlineNorm",
+       {x, c, c, {2, 30}, c},
+       {},
+       "TfjsOnlineNorm: moving_variance must have shape [2,30], got [30]"},
+      {"TfjsOnlineNorm",
+       {x, c, c, c, c},
+       {{"error_compensation", 3}},
+       "TfjsOnlineNorm: error_compensation must be an integer in [0, 2], got 3"},
+      {"TfjsHammingEpilogue",
+       {x, {2}, {0}},
+       {},
+       "TfjsHammingEpilogue: taps must have shape [1] or [3], got [2]"},
+      {"TfjsHammingEpilogue",
+       {x, {3}, c},
+       {},
+       "TfjsHammingEpilogue: r must have shape [0], got [30]"},
+      {"TfjsStochasticAffine",
+       {x, c, c, {0}, {0}, {8}},
+       {{"effective_n", 4.5}},
+       "TfjsStochasticAffine: effective_n below 16 must be an integer, got 4.5"},
+      {"TfjsStochasticAffine",
+       {x, c, c, c, c, {0}},
+       {},
+       "TfjsStochasticAffine: u must have shape [0], got [30]"},
+      {"TfjsBayesianAffine",
+       {x, c, c, c, c, {2, 30}, {30}, {0}},
+       {{"given", 1}, {"per_sample", 1}},
+       "TfjsBayesianAffine: bias_noise must have shape [2,30], got [30]"},
+      {"TfjsBayesianAffine",
+       {{2, 3, 4, 5}, {4}, {4}, {4}, {4}, {0}, {0}, {8}},
+       {{"axis", 2}, {"per_sample", 1}},
+       "axis must be 1 or the last one"},
+      {"TfjsFilterResponseNorm",
+       {x, c, c, {0}, {0}},
+       {{"epsilon", 0}},
+       "TfjsFilterResponseNorm: epsilon must be greater than 0 without a learned epsilon"},
+      {"TfjsFilterResponseNorm",
+       {x, c, c, {0}, {1}},
+       {},
+       "TfjsFilterResponseNorm: learned_epsilon must have shape [0], got [1]"},
+      {"TfjsFilterResponseNorm",
+       {x, c, c, {0}, {2}},
+       {{"learn_epsilon", 1}},
+       "TfjsFilterResponseNorm: learned_epsilon must have shape [1] or [30], got [2]"},
+      {"TfjsFilterResponseNorm",
+       {x, c, c, c, {0}},
+       {},
+       "TfjsFilterResponseNorm: tau must have shape [0] (tlu is false), got [30]"},
+      {"TfjsLayerNorm", {x, c}, {}, "TfjsLayerNorm: expected 3 inputs (x, gamma, beta), got 2"},
+      {"TfjsWeightNormGrad",
+       {x, x, c, {3, 30}, {3, 30}},
+       {},
+       "TfjsWeightNormGrad: expected 3 inputs for each entry of its lists and 1 others (dy[], x[], "
+       "gamma[], moments), got 5"},
+      {"TfjsAlphaDropout", {x, {7}}, {}, "TfjsAlphaDropout: seed must have shape [8], got [7]"},
+      {"TfjsAlphaDropout",
+       {x, {8}},
+       {{"shared_axes", 8}},
+       "TfjsAlphaDropout: shared_axes must have no bits beyond the 3 axes of x, got 8"},
+  };
+}
+
+}  // namespace tfjs_norm::test
