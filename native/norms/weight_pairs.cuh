@@ -45,7 +45,12 @@ struct PairParameters {
   WeightTable<PairArrays> table;
 };
 
+// From sm_100 on, four at a time spill registers.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+constexpr int kPairGroup = 2;
+#else
 constexpr int kPairGroup = 4;
+#endif
 
 // Calls f(offset, a, b) for a thread's loads, and end() after each kPairGroup of them, which are
 // under way at a time.
