@@ -37,7 +37,8 @@ export async function fetchNvidia(context, python, packages) {
     const strip = `nvidia/${part}/`;
     await fetchFolder(context, STEP, python, wanted, join(folder, part), {
       strip,
-      prefixes: [`${strip}lib/`],
+      // TensorFlow compiles sqrt, exp and others of its own kernels at run time, which takes NVIDIA's libdevice.
+      prefixes: [`${strip}lib/`, `${strip}nvvm/libdevice/`],
     });
   }
   return folder;

@@ -59,3 +59,15 @@ test('a disk without room is told before anything is fetched', options, async (t
   assert.deepEqual(downloads(machine), []);
   assert.equal(existsSync(join(machine.context.cache, 'libtensorflow')), false);
 });
+
+test("the list has every package of TensorFlow's extra and-cuda", () => {
+  const list = readFileSync(
+    new URL('../../scripts/requirements-tensorflow-cuda.txt', import.meta.url),
+    'utf8',
+  );
+  const parts = [...list.matchAll(/^nvidia-([a-z-]+)-cu12==/gm)].map((match) => match[1]);
+  assert.deepEqual(parts, [
+    ...['cublas', 'cuda-cupti', 'cuda-nvcc', 'cuda-nvrtc', 'cuda-runtime', 'cudnn', 'cufft'],
+    ...['curand', 'cusolver', 'cusparse', 'nccl', 'nvjitlink'],
+  ]);
+});
