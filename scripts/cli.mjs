@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { doctor } from './doctor/doctor.mjs';
 import { profile } from './profile/profile.mjs';
-import { setup } from './setup/index.mjs';
+import { setupCommand } from './setup/command.mjs';
 
 // The options after a script's name are the script's.
 const program = new Command('tfjs-cuda-norm')
@@ -15,12 +15,14 @@ program
   .description(
     'make @tensorflow/tfjs-node loadable and build the native libraries for this machine',
   )
-  .option('--cuda', 'build the CUDA kernels, also where no NVIDIA driver is found')
-  .option('--no-cuda', 'build the host kernels only')
-  .action(async ({ cuda }) => {
-    const want = { true: 'yes', false: 'no' }[cuda] ?? 'auto';
-    const { problems } = await setup({ cuda: want });
-    process.exitCode = problems.length > 0 ? 1 : 0;
+  .option('--cuda', "TensorFlow's CUDA build and the CUDA kernels, also where there is no GPU")
+  .option('--cpu', "TensorFlow's CPU build and the host kernels only")
+  .option('--python <path>', 'link the TensorFlow of this Python environment, fetch none')
+  .option('--yes', 'fetch the CUDA build (3.3 GB) without asking')
+  .option('--check', 'say what would be done, change nothing')
+  .option('--undo', 'give tfjs-node back what it had before setup')
+  .action(async (options) => {
+    process.exitCode = await setupCommand(options);
   });
 
 program

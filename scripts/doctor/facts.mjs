@@ -1,23 +1,16 @@
 // What there is on this machine, each fact with the reason where something is missing. Nothing here loads native code
 // into this process: what may crash is tried in a child.
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  realpathSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { arch, availableParallelism, cpus, release } from 'node:os';
 import { join } from 'node:path';
 import util from 'node:util';
 import { findPackage, libraryFolder } from '../setup/context.mjs';
-import { hasDriver, nvccCandidates, nvccRelease } from '../setup/cuda.mjs';
-import { run, tail, which } from '../setup/process.mjs';
+import { nvccCandidates, nvccRelease } from '../setup/cuda.mjs';
+import { driverFacts } from '../setup/driver.mjs';
+import { bindingPlace, probe } from '../setup/probe.mjs';
+import { run, tail } from '../setup/process.mjs';
 import { readJson } from '../setup/store.mjs';
-import { inspectLibrary } from '../setup/tensorflow.mjs';
-import { bindingPlace, probe } from '../setup/tfjs-node.mjs';
+import { inspectLibrary, isCudaBuild } from '../setup/tensorflow.mjs';
 
 const firstLine = (path, pattern) => {
   try {
@@ -48,31 +41,6 @@ export const nodeFacts = () => ({
       ? 'needed, applied'
       : 'not needed',
 });
-
-// A CUDA build names the CUDA libraries that it opens, and a Python wheel's has their folders in its RUNPATH.
-const CUDA_MARKS = ['nvidia/cudnn/lib', 'nvidia/cuda_runtime/lib', 'libcudart.so', 'libcudnn.so'];
-
-/** Whether a library file holds one of the marks of a CUDA build. */
-export function isCudaBuild(path) {
-  const chunk = Buffer.alloc(8 << 20);
-  const overlap = 64;
-  const file = openSync(path, 'r');
-  try {
-    for (let position = 0; ; ) {
-      const length = readSync(file, chunk, 0, chunk.length, position);
-      const bytes = chunk.subarray(0, length);
-      if (CUDA_MARKS.some((mark) => bytes.includes(mark))) {
-        return true;
-      }
-      if (length < chunk.length) {
-        return false;
-      }
-      position += length - overlap;
-    }
-  } finally {
-    closeSync(file);
-  }
-}
 
 /** tfjs-node and the libtensorflow under it: where, which version, whether it loads and why not. */
 export async function tensorflowFacts(context) {
@@ -120,30 +88,8 @@ function explain(reason, library, path) {
 }
 
 export async function gpuFacts(context) {
-  const driver = firstLine('/proc/driver/nvidia/version', /Kernel Module[^\d]*([\d.]+)/);
-  const facts = { driver, gpus: [], reason: '' };
-  if (!hasDriver()) {
-    facts.reason = 'no NVIDIA driver on this machine';
-  } else if (which('nvidia-smi', context.env)) {
-    const query = await run(
-      'nvidia-smi',
-      ['--query-gpu=name,compute_cap,memory.total', '--format=csv,noheader'],
-      { env: context.env },
-    );
-    if (query.code === 0) {
-      facts.gpus = query.stdout
-        .trim()
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => {
-          const [name, computeCapability, memory] = line.split(', ');
-          return { name, computeCapability, memory };
-        });
-    } else {
-      facts.reason = `nvidia-smi failed: ${tail(query.output, 1)}`;
-    }
-  }
-  return facts;
+  const { version, ...facts } = await driverFacts(context);
+  return { driver: version, ...facts };
 }
 
 export async function compilerFacts(context) {

@@ -79,7 +79,9 @@ export async function ensureNativeBuild(context, cuda, tensorflow) {
       ? { NORM_TENSORFLOW_INCLUDE: tensorflow.include, NORM_TENSORFLOW_VERSION: tensorflow.version }
       : {}),
   };
-  const configure = configureKey([defines, cuda?.nvcc ?? ''], context.env);
+  // The headers of one TensorFlow version are the same in each of its builds: where they are is no reason to build.
+  const { NORM_TENSORFLOW_INCLUDE: include = '', ...others } = defines;
+  const configure = configureKey([others, include !== '', cuda?.nvcc ?? ''], context.env);
   const wanted = {
     configure,
     sources: contentKey(context.root, ['CMakeLists.txt', 'cmake', 'native', 'package.json']),
@@ -108,12 +110,12 @@ export async function ensureNativeBuild(context, cuda, tensorflow) {
           rmSync(build, { recursive: true, force: true });
         }
         mkdirSync(build, { recursive: true });
-        if (!existsSync(join(build, 'Makefile'))) {
-          // Configuring failed or was stopped; cmake-js takes the cache alone for a configured folder.
+        if (!existsSync(join(build, 'Makefile')) || before?.include !== include) {
+          // Configuring failed, was stopped or is to see other headers; cmake-js takes the cache alone for a configured folder.
           rmSync(join(build, 'CMakeCache.txt'), { force: true });
         }
         // Configured is remembered before the build, so that a run that was stopped goes on where it was.
-        writeJson(stampPath, { configure, root: context.root });
+        writeJson(stampPath, { configure, include, root: context.root });
         await compile(context, cuda, defines, build);
         if (missing().length > 0) {
           throw new StepProblem(STEP, {
@@ -122,7 +124,7 @@ export async function ensureNativeBuild(context, cuda, tensorflow) {
             works: COMPOSED,
           });
         }
-        writeJson(stampPath, wanted);
+        writeJson(stampPath, { ...wanted, include });
       }
     },
     ({ pid }) => context.log.step(STEP, `another setup (process ${pid}) is building; waiting`),

@@ -21,7 +21,8 @@ export const libraryFolder = (env = process.env, root = packageRoot) =>
 
 /**
  * What every step works on. `checkout` is true in a clone of the repository, where packages and dist/ are built;
- * false in an installed package, where `project` is the user's folder and owns @tensorflow/tfjs-node.
+ * false in an installed package, where `project` is the user's folder and owns @tensorflow/tfjs-node. `machine`: what tests
+ * put in place of this one: `requirements`, `freeBytes`, `proc`.
  */
 export function makeContext(options = {}) {
   const root = resolve(options.root ?? packageRoot);
@@ -34,6 +35,7 @@ export function makeContext(options = {}) {
     project: resolve(options.project ?? (checkout ? root : process.cwd())),
     cache: cacheRoot(env),
     log: options.log,
+    ...options.machine,
   };
 }
 

@@ -1,8 +1,9 @@
 // The CUDA compiler: the machine's own nvcc, else NVIDIA's wheels unpacked into the user cache.
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StepProblem } from './context.mjs';
+import { hasDriver } from './driver.mjs';
 import { downloadWheel, findPython, machine, readRequirements, unpackWheel } from './pip.mjs';
 import { isExecutable, run, tail, which } from './process.mjs';
 import { hash, publishFolder, withLock } from './store.mjs';
@@ -41,10 +42,6 @@ export async function nvccRelease(path, env) {
     : `${path} is CUDA ${found.join('.')}, expected ${OLDEST.join('.')} or newer`;
 }
 
-/** True where an NVIDIA driver is installed, whether or not a GPU answers. */
-export const hasDriver = () =>
-  existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl');
-
 const toolkitFolder = (context) =>
   join(context.cache, 'cuda', hash(readFileSync(REQUIREMENTS), machine()), TOOLKIT);
 
@@ -74,7 +71,7 @@ export async function ensureCuda(context, want = 'auto') {
   const folder = toolkitFolder(context);
   const nvcc = join(folder, 'bin/nvcc');
   if (!isExecutable(nvcc)) {
-    if (want === 'auto' && !context.checkout && !hasDriver()) {
+    if (want === 'auto' && !context.checkout && !hasDriver(context)) {
       context.log.step(
         STEP,
         'no nvcc and no NVIDIA driver: building the host kernels only (setup --cuda brings the compiler)',

@@ -1,14 +1,20 @@
 // All steps in order. A step that is impossible here is explained, and the steps that can go on do.
+import { agree } from './agree.mjs';
 import { ensureDist, ensureNativeBuild } from './build.mjs';
 import { makeContext, StepProblem } from './context.mjs';
 import { ensureCuda } from './cuda.mjs';
 import { makeLog, seconds } from './log.mjs';
 import { ensurePackages } from './packages.mjs';
+import { planTfjsNode } from './plan.mjs';
 import { ensureTfjsNode } from './tfjs-node.mjs';
+
+/** Whose libtensorflow setup looks after. */
+export const TFJS_NODE = ['@tensorflow/tfjs-node', '@tensorflow/tfjs-node-gpu'];
 
 /**
  * Brings a checkout or an installed package to where it can run: packages, CUDA compiler, tfjs-node, builds.
- * Options: `cuda` ('auto', 'yes', 'no'), `packagesOnly`, `project`, `root`, `env`, `log`. Resolves to `{ problems, context, tfjsNode, cuda }`.
+ * Options: `cuda`, the kernels ('auto', 'yes', 'no'); `tensorflow`, what tfjs-node is to have (`planTfjsNode` says what it
+ * may say); `packagesOnly`, `project`, `root`, `env`, `log`. Resolves to `{ problems, context, tfjsNode, cuda }`.
  */
 export async function setup(options = {}) {
   const context = makeContext({ ...options, log: options.log ?? makeLog() });
@@ -38,9 +44,21 @@ export async function setup(options = {}) {
   if (problems.length > 0 || options.packagesOnly) {
     return finish({});
   }
+  const wanted = options.tensorflow ?? {};
+  const plans = [];
+  for (const name of TFJS_NODE) {
+    plans.push(await attempt('tfjs-node', () => planTfjsNode(context, name, wanted)));
+  }
+  // Before anything is changed.
+  if (!(await attempt('tfjs-node', () => agree(context, plans, wanted)))) {
+    return finish({});
+  }
   const cuda = await attempt('CUDA compiler', () => ensureCuda(context, options.cuda));
-  const tfjsNode = await attempt('tfjs-node', () => ensureTfjsNode(context));
-  await attempt('tfjs-node', () => ensureTfjsNode(context, '@tensorflow/tfjs-node-gpu'));
+  const given = [];
+  for (const plan of plans.filter(Boolean)) {
+    given.push(await attempt('tfjs-node', () => ensureTfjsNode(context, plan.name, wanted, plan)));
+  }
+  const tfjsNode = given.find(Boolean);
   if (!tfjsNode && problems.every(({ step }) => step === 'CUDA compiler')) {
     context.log.step(
       'tfjs-node',
@@ -55,7 +73,7 @@ export async function setup(options = {}) {
 }
 
 /** A full disk, a read-only cache and the like, explained; anything else is a mistake of ours and is thrown on. */
-function fileProblem(context, step, error) {
+export function fileProblem(context, step, error) {
   if (!error.syscall) {
     throw error;
   }

@@ -106,6 +106,17 @@ async function finishedWheel(folder, wanted) {
   return undefined;
 }
 
+/** What to do about a download that failed, by what pip said. */
+function remedy(output, folder) {
+  if (/No space left/i.test(output)) {
+    return `make room on the disk of ${folder} (TFJS_CUDA_NORM_CACHE names another place), then run again`;
+  }
+  if (/DO NOT MATCH THE HASHES/i.test(output)) {
+    return 'pip was given another file than PyPI has: run "pip cache purge", look at the mirror that pip uses ("pip config list"), then run again';
+  }
+  return 'check the connection and pip (a mirror or proxy goes into pip.conf or PIP_INDEX_URL), then run again';
+}
+
 /**
  * Downloads one pinned package into `folder` and returns the wheel's path. A finished wheel of an interrupted run is
  * taken as it is; a half-downloaded one never gets its name.
@@ -170,7 +181,16 @@ export async function downloadWheel(context, step, python, wanted, folder, extra
     rmSync(scratch, { recursive: true, force: true });
     throw new StepProblem(step, {
       why: `pip could not download ${title}:\n${tail(result.output, 4)}`,
-      fix: 'check the connection and pip (a mirror or proxy goes into pip.conf or PIP_INDEX_URL), then run again',
+      fix: remedy(result.output, folder),
+      works: '',
+    });
+  }
+  // pip has compared the hash; a disk that fills up while the file is moved cuts it off all the same.
+  if (!wanted.hashes.includes(await sha256(join(scratch, 'out', wheel)))) {
+    rmSync(scratch, { recursive: true, force: true });
+    throw new StepProblem(step, {
+      why: `${wheel} is not the wheel that is pinned: it was cut off or changed on its way`,
+      fix: `check the disk of ${folder}, then run again`,
       works: '',
     });
   }

@@ -1,15 +1,5 @@
 // libtensorflow for tfjs-node: LIBTENSORFLOW_DIR, what tfjs-node has already, else the pinned wheel from PyPI.
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readlinkSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
@@ -42,27 +32,56 @@ const FRAMEWORK_NAMES = ['libtensorflow_framework.so.2', 'libtensorflow_framewor
 const firstThere = (folder, names) =>
   names.map((name) => join(folder, name)).find((path) => existsSync(path));
 
-/** What a folder holds: `{ main, framework, include, key }`, or undefined where it has no libtensorflow. */
+const real = (path) => (path && existsSync(path) ? realpathSync(path) : undefined);
+
+/**
+ * What a folder holds: `{ main, framework, include, nvidia, key }`, real paths; undefined where it has no libtensorflow.
+ * Headers and CUDA libraries are looked for beside the library itself, then beside the folder, which may hold links.
+ */
 export function inspectLibrary(folder) {
   for (const libraries of [folder, join(folder, 'lib')]) {
-    const main = firstThere(libraries, MAIN_NAMES);
-    const framework = firstThere(libraries, FRAMEWORK_NAMES);
+    const main = real(firstThere(libraries, MAIN_NAMES));
+    const framework = real(firstThere(libraries, FRAMEWORK_NAMES));
     if (main && framework) {
-      const include = [join(libraries, 'include'), join(libraries, '../include')].find((path) =>
-        existsSync(join(path, 'tensorflow/c/c_api.h')),
-      );
-      const path = realpathSync(main);
-      const stat = statSync(path);
-      return {
-        main: path,
-        framework: realpathSync(framework),
-        include: include && realpathSync(include),
-        key: hash(path, stat.size, stat.mtimeMs),
-      };
+      const include = [dirname(main), libraries]
+        .flatMap((place) => [join(place, 'include'), join(place, '../include')])
+        .find((path) => existsSync(join(path, 'tensorflow/c/c_api.h')));
+      // The places that libtensorflow_framework itself looks at, by its RUNPATH ($ORIGIN/../nvidia).
+      const nvidia =
+        real(join(libraries, '../nvidia')) ?? real(join(dirname(framework), '../nvidia'));
+      const { size, mtimeMs } = statSync(main);
+      return { main, framework, include: real(include), nvidia, key: hash(main, size, mtimeMs) };
     }
   }
   return undefined;
 }
+
+// A CUDA build names the CUDA libraries that it opens, and a Python wheel's has their folders in its RUNPATH.
+const CUDA_MARKS = ['nvidia/cudnn/lib', 'nvidia/cuda_runtime/lib', 'libcudart.so', 'libcudnn.so'];
+
+/** Whether a library file holds one of the marks of a CUDA build. */
+export function isCudaBuild(path) {
+  const chunk = Buffer.alloc(8 << 20);
+  const overlap = 64;
+  const file = openSync(path, 'r');
+  try {
+    for (let position = 0; ; ) {
+      const length = readSync(file, chunk, 0, chunk.length, position);
+      const bytes = chunk.subarray(0, length);
+      if (CUDA_MARKS.some((mark) => bytes.includes(mark))) {
+        return true;
+      }
+      if (length < chunk.length) {
+        return false;
+      }
+      position += length - overlap;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+export const buildOf = (library) => (isCudaBuild(library.framework) ? 'cuda' : 'cpu');
 
 /** The library that LIBTENSORFLOW_DIR names, or undefined where the variable is not set. */
 export function namedLibrary(context) {
@@ -93,6 +112,13 @@ export function pinnedPackages(context, build) {
 
 const wheelFolder = (context, { name, version, hashes }) =>
   join(context.cache, 'libtensorflow', `${name}-${version}-${hashes[0].slice(0, 12)}`);
+
+/** What would be fetched for a build with its CUDA libraries: the packages that the user cache does not have. */
+export function missingPackages(context, build) {
+  const { tensorflow, nvidia } = pinnedPackages(context, build);
+  const have = tensorflow && inspectLibrary(wheelFolder(context, tensorflow));
+  return [...(tensorflow && !have ? [tensorflow] : []), ...nvidiaFolder(context, nvidia).missing];
+}
 
 /** The pinned build as the user cache has it; undefined where something is missing. */
 function keptLibrary(context, packages, libraries) {
@@ -161,52 +187,5 @@ async function fetchPinned(context, packages, libraries) {
       error.fix += '; or set LIBTENSORFLOW_DIR to a libtensorflow you have';
     }
     throw error;
-  }
-}
-
-const isLink = (path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
-
-function link(target, path) {
-  if (isLink(path) && readlinkSync(path) === target) {
-    return;
-  }
-  const draft = `${path}.${process.pid}`;
-  symlinkSync(target, draft);
-  rmSync(path, { recursive: true, force: true });
-  renameSync(draft, path);
-}
-
-/**
- * Links a library into tfjs-node's deps/ under every name that tfjs-node's binding and TensorFlow itself ask for.
- * A deps/ folder that tfjs-node's own install script filled is moved to deps.original, never deleted.
- */
-export function linkLibrary(tfjsNode, library) {
-  const deps = join(tfjsNode, 'deps');
-  const libraries = join(deps, 'lib');
-  if (
-    firstThere(
-      libraries,
-      MAIN_NAMES.filter((name) => !isLink(join(libraries, name))),
-    )
-  ) {
-    rmSync(`${deps}.original`, { recursive: true, force: true });
-    renameSync(deps, `${deps}.original`);
-  }
-  mkdirSync(libraries, { recursive: true });
-  for (const name of ['libtensorflow.so', 'libtensorflow.so.2', 'libtensorflow_cc.so.2']) {
-    link(library.main, join(libraries, name));
-  }
-  for (const name of FRAMEWORK_NAMES) {
-    link(library.framework, join(libraries, name));
-  }
-  if (library.include) {
-    link(library.include, join(deps, 'include'));
-  }
-  // libtensorflow_framework looks for the CUDA libraries in $ORIGIN/../nvidia.
-  const nvidia = library.nvidia ?? resolve(dirname(library.main), '../nvidia');
-  if (existsSync(nvidia)) {
-    link(nvidia, join(deps, 'nvidia'));
-  } else {
-    rmSync(join(deps, 'nvidia'), { recursive: true, force: true });
   }
 }

@@ -1,135 +1,147 @@
-// Makes @tensorflow/tfjs-node loadable: leaves alone what works, else links a libtensorflow and compiles its binding.
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+// Makes @tensorflow/tfjs-node loadable: leaves alone what works, else links a libtensorflow and gives it a binding.
+import { existsSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { findPackage, StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
+import {
+  dropOldSets,
+  isLinked,
+  placeBinding,
+  prepareLinks,
+  restore,
+  restoreBinding,
+  switchTo,
+} from './link.mjs';
 import { seconds } from './log.mjs';
+import { planTfjsNode, STEP, stampPath, stateKey } from './plan.mjs';
+import { bindingPlace, probe } from './probe.mjs';
 import { run, tail, which } from './process.mjs';
 import { hash, publishFolder, readJson, withLock, writeJson } from './store.mjs';
-import { ensureTensorflow, inspectLibrary, linkLibrary, namedLibrary } from './tensorflow.mjs';
+import { ensureTensorflow, inspectLibrary } from './tensorflow.mjs';
 
-const STEP = 'tfjs-node';
-const STAMP = '.tfjs-cuda-norm.json';
-
-// tfjs-node 4.22.0 calls two functions that Node 23 removed from util.
-const PROBE = `
-const util = require('node:util');
-util.isNullOrUndefined ??= (value) => value === null || value === undefined;
-util.isArray ??= Array.isArray;
-const tf = require(process.argv[1]);
-const product = tf.matMul(tf.tensor2d([[1, 2], [3, 4]]), tf.tensor2d([[5], [6]])).arraySync();
-if (JSON.stringify(product) !== '[[17],[39]]') throw new Error('matMul gave ' + JSON.stringify(product));
-process.stdout.write('probe:' + JSON.stringify({
-  version: tf.backend().binding.TF_Version, gpu: tf.backend().isUsingGpuDevice, backend: tf.getBackend() }));
-`;
-
-/** Loads tfjs-node in a child process and multiplies two matrices: `{ works, version, gpu, reason }`. */
-export async function probe(context, tfjsNode) {
-  const result = await run(process.execPath, ['-e', PROBE, tfjsNode], {
-    env: { TF_CPP_MIN_LOG_LEVEL: '2', ...context.env },
-    cwd: context.project,
-  });
-  const facts = /probe:(\{.*\})/.exec(result.stdout)?.[1];
-  if (result.code === 0 && facts) {
-    return { works: true, ...JSON.parse(facts) };
-  }
-  const reason = result.signal
-    ? `died of ${result.signal}`
-    : (/^\w*Error: .*$/m.exec(result.output)?.[0] ?? tail(result.output, 3));
-  return { works: false, reason };
-}
-
-/** Where tfjs-node's loader (node-pre-gyp) looks for its binding under this Node, and the N-API version of it. */
-export function bindingPlace(tfjsNode) {
-  const { binary } = readJson(join(tfjsNode, 'package.json'));
-  const napi = Math.max(
-    ...binary.napi_versions.filter((version) => version <= Number(process.versions.napi)),
-  );
-  const folder = binary.module_path.replace('{napi_build_version}', napi);
-  return { napi, path: join(tfjsNode, folder, `${binary.module_name}.node`) };
-}
-
-// What the loaded result depends on; when none of it changed, a run that worked works again.
-function stateKey(context, tfjsNode) {
-  const library = inspectLibrary(join(tfjsNode, 'deps'));
-  const binding = bindingPlace(tfjsNode).path;
-  if (!library || !existsSync(binding)) {
-    return undefined;
-  }
-  const { size, mtimeMs } = statSync(binding);
-  return hash(
-    library.key,
-    size,
-    mtimeMs,
-    context.env.LIBTENSORFLOW_DIR ?? '',
-    process.versions.modules,
-    process.arch,
+/** Runs `work(waited)` while no other setup works on this tfjs-node; `waited`: another one did just before. */
+async function withTfjsNode(context, tfjsNode, work) {
+  let waited = false;
+  return withLock(
+    context.cache,
+    `tfjs-node-${hash(realpathSync(tfjsNode))}`,
+    () => work(waited),
+    ({ pid }) => {
+      waited = true;
+      context.log.step(STEP, `another setup (process ${pid}) works on it; waiting`);
+    },
   );
 }
 
-/** The step. Returns `{ path, library, include, version }`, or undefined where no tfjs-node is installed. */
-export async function ensureTfjsNode(context, name = '@tensorflow/tfjs-node') {
-  const tfjsNode = findPackage(context, name);
-  if (!tfjsNode) {
+/**
+ * The step, after `planTfjsNode`, whose plan for this package may be given. Returns `{ name, path, library, include,
+ * version }`, or undefined where no tfjs-node is installed.
+ */
+export async function ensureTfjsNode(context, name = '@tensorflow/tfjs-node', wanted = {}, given) {
+  const plan = given ?? (await planTfjsNode(context, name, wanted));
+  if (!plan) {
     return undefined;
   }
-  const work = () => ensureLoadable(context, name, tfjsNode);
-  const wait = ({ pid }) =>
-    context.log.step(STEP, `another setup (process ${pid}) works on it; waiting`);
-  return withLock(context.cache, `tfjs-node-${hash(realpathSync(tfjsNode))}`, work, wait);
+  for (const note of plan.notes) {
+    context.log.step(STEP, note);
+  }
+  if (plan.action === 'keep' && plan.present.known) {
+    return answer(plan, plan.present.version);
+  }
+  return withTfjsNode(context, plan.path, async (waited) =>
+    carryOut(context, waited ? await planTfjsNode(context, name, wanted) : plan),
+  );
 }
 
-async function ensureLoadable(context, name, tfjsNode) {
-  const stampPath = join(tfjsNode, 'lib', STAMP);
-  const answer = (version) => {
-    const library = inspectLibrary(join(tfjsNode, 'deps'));
-    return { name, path: tfjsNode, library: library?.main, include: library?.include, version };
-  };
-  const stamp = readJson(stampPath);
-  if (stamp && stamp.key === stateKey(context, tfjsNode)) {
-    return answer(stamp.version);
-  }
+function answer({ name, path }, version) {
+  const library = inspectLibrary(join(path, 'deps'));
+  return { name, path, library: library?.main, include: library?.include, version };
+}
+
+async function carryOut(context, plan) {
+  const { path, present } = plan;
   const remember = (version) => {
-    writeJson(stampPath, { key: stateKey(context, tfjsNode), version });
-    return answer(version);
+    writeJson(stampPath(path), { key: stateKey(context, path), version });
+    return answer(plan, version);
   };
-  const named = namedLibrary(context);
-  const present = inspectLibrary(join(tfjsNode, 'deps'));
-  if (present && (!named || named.key === present.key) && existsSync(bindingPlace(tfjsNode).path)) {
-    const found = await probe(context, tfjsNode);
-    if (found.works) {
-      context.log.step(STEP, `works as it is, on TensorFlow ${found.version}`);
-      return remember(found.version);
+  if (plan.action === 'keep') {
+    if (!present.known) {
+      context.log.step(STEP, `works as it is, on TensorFlow ${present.version}`);
     }
-    context.log.step(STEP, `does not load (${found.reason})`);
+    return remember(present.version);
   }
-  const library = named ?? (await ensureTensorflow(context));
-  linkLibrary(tfjsNode, library);
-  await installBinding(context, tfjsNode, library);
-  const made = await probe(context, tfjsNode);
-  if (!made.works) {
-    throw new StepProblem(STEP, {
-      why: `${name} was given ${library.source} and a fresh binding, and still does not load: ${made.reason}`,
-      fix: `run "npx tfjs-cuda-norm doctor"; another TensorFlow can be named with LIBTENSORFLOW_DIR`,
-      works: WITHOUT_TENSORFLOW,
-    });
+  if (present.library && !present.works) {
+    context.log.step(STEP, `does not load (${present.reason})`);
   }
-  context.log.step(STEP, `loads TensorFlow ${made.version} from ${library.source}`);
+  const library =
+    plan.library ??
+    (await ensureTensorflow(context, { build: plan.build, libraries: plan.build === 'cuda' }));
+  const made = await giveLibrary(context, plan, library);
+  const where = made.gpu ? 'its device is the GPU' : 'its device is the CPU';
+  const build = plan.build === 'cuda' ? `CUDA build, ${where}` : 'CPU build';
+  context.log.step(STEP, `loads TensorFlow ${made.version} from ${library.source} (${build})`);
   return remember(made.version);
 }
 
-async function installBinding(context, tfjsNode, library) {
-  const { napi, path } = bindingPlace(tfjsNode);
+/** Links the library and, where tfjs-node's own binding is missing or does not load it, gives it ours; or changes nothing. */
+async function giveLibrary(context, { name, path }, library) {
+  const binding = bindingPlace(path);
+  const fresh = !isLinked(path);
+  let before;
+  const back = () => {
+    if (fresh) {
+      restore(path, binding.path);
+    } else if (before) {
+      if (before === 'original') {
+        restoreBinding(path);
+      }
+      switchTo(path, before);
+    }
+  };
+  try {
+    const links = prepareLinks(path, binding.path, library);
+    let made = { works: false };
+    if (existsSync(binding.path)) {
+      before = switchTo(path, links.name);
+      made = await probe(context, path);
+    }
+    if (!made.works) {
+      const file = await bindingFor(context, path, library, links.libraries);
+      before ??= switchTo(path, links.name);
+      placeBinding(path, file);
+      made = await probe(context, path);
+    }
+    if (!made.works) {
+      throw new StepProblem(STEP, {
+        why: `${name} was given ${library.source} and a fresh binding, and still does not load: ${made.reason}`,
+        fix: `run "npx tfjs-cuda-norm doctor"; another TensorFlow can be named with LIBTENSORFLOW_DIR`,
+        works: `tfjs-node as it was. ${WITHOUT_TENSORFLOW}`,
+      });
+    }
+    dropOldSets(path);
+    return made;
+  } catch (error) {
+    back();
+    throw error;
+  }
+}
+
+/** setup --undo: makes this tfjs-node what it was before setup; false where it is that already. */
+export async function undoTfjsNode(context, name) {
+  const found = findPackage(context, name);
+  if (!found) {
+    return undefined;
+  }
+  const path = realpathSync(found);
+  return withTfjsNode(context, path, () => {
+    rmSync(stampPath(path), { force: true });
+    return restore(path, bindingPlace(path).path);
+  });
+}
+
+/** A binding for this library, compiled once and kept in the user cache. */
+async function bindingFor(context, tfjsNode, library, libraries) {
+  const { napi } = bindingPlace(tfjsNode);
   const sources = join(tfjsNode, 'binding');
   const files = readdirSync(sources).sort();
   const headers = dirname(
@@ -149,18 +161,14 @@ async function installBinding(context, tfjsNode, library) {
       existsSync(kept)
         ? undefined
         : publishFolder(folder, (draft) =>
-            compile(context, tfjsNode, library, napi, headers, draft),
+            compile(context, tfjsNode, { library, libraries }, napi, headers, draft),
           ),
     );
   }
-  mkdirSync(dirname(path), { recursive: true });
-  const draft = `${path}.${process.pid}`;
-  copyFileSync(kept, draft);
-  rmSync(path, { force: true });
-  renameSync(draft, path);
+  return kept;
 }
 
-async function compile(context, tfjsNode, library, napi, headers, draft) {
+async function compile(context, tfjsNode, { library, libraries }, napi, headers, draft) {
   const compiler = [context.env.CXX, 'c++', 'g++', 'clang++']
     .filter(Boolean)
     .find((name) => which(name, context.env));
@@ -199,7 +207,7 @@ async function compile(context, tfjsNode, library, napi, headers, draft) {
       ...sources,
       '-o',
       join(draft, 'tfjs_binding.node'),
-      `-L${join(tfjsNode, 'deps/lib')}`,
+      `-L${libraries}`,
       '-ltensorflow',
       '-ltensorflow_framework',
       '-Wl,-rpath,$ORIGIN/../../deps/lib',

@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { contentKey, ensureNativeBuild, writeEsmEntry } from '../../scripts/setup/build.mjs';
 import { cacheRoot } from '../../scripts/setup/context.mjs';
 import { ensureCuda } from '../../scripts/setup/cuda.mjs';
 import { ensurePackages, matchesLockfile } from '../../scripts/setup/packages.mjs';
-import {
-  ensureTensorflow,
-  inspectLibrary,
-  linkLibrary,
-  namedLibrary,
-} from '../../scripts/setup/tensorflow.mjs';
+import { ensureTensorflow, namedLibrary } from '../../scripts/setup/tensorflow.mjs';
 import { ensureTfjsNode } from '../../scripts/setup/tfjs-node.mjs';
 import { makeMachine, write } from './support.mjs';
 
@@ -110,29 +105,6 @@ test('LIBTENSORFLOW_DIR: the folder or its lib/; anything else is explained', (t
   );
 });
 
-test("links carry every name; tfjs-node's own library is kept aside; a Python environment's CUDA libraries come along", (t) => {
-  const { folder } = makeMachine(t);
-  const tfjsNode = join(folder, 'tfjs-node');
-  write(join(tfjsNode, 'deps/lib/libtensorflow.so.2'), 'its own');
-  write(join(folder, 'site/nvidia/cudnn/lib/libcudnn.so.9'), '');
-  const library = inspectLibrary(fakeTensorFlow(join(folder, 'site/tensorflow')));
-  linkLibrary(tfjsNode, library);
-  linkLibrary(tfjsNode, library);
-  assert.equal(
-    readFileSync(join(tfjsNode, 'deps.original/lib/libtensorflow.so.2'), 'utf8'),
-    'its own',
-  );
-  for (const name of ['libtensorflow.so', 'libtensorflow.so.2', 'libtensorflow_cc.so.2']) {
-    assert.equal(readlinkSync(join(tfjsNode, 'deps/lib', name)), library.main);
-  }
-  for (const name of ['libtensorflow_framework.so', 'libtensorflow_framework.so.2']) {
-    assert.equal(readlinkSync(join(tfjsNode, 'deps/lib', name)), library.framework);
-  }
-  assert.ok(existsSync(join(tfjsNode, 'deps/nvidia/cudnn/lib/libcudnn.so.9')));
-  linkLibrary(tfjsNode, inspectLibrary(fakeTensorFlow(join(folder, 'plain/tensorflow'))));
-  assert.equal(existsSync(join(tfjsNode, 'deps/nvidia')), false);
-});
-
 test('a tfjs-node that is not installed is no error; without a compiler its binding is explained', async (t) => {
   const { context, folder } = makeMachine(t);
   assert.equal(await ensureTfjsNode(context, '@tensorflow/none'), undefined);
@@ -141,6 +113,7 @@ test('a tfjs-node that is not installed is no error; without a compiler its bind
     join(tfjsNode, 'package.json'),
     JSON.stringify({
       name: 'fake-tfjs-node',
+      version: '4.22.0',
       binary: {
         module_name: 'b',
         module_path: './lib/napi-v{napi_build_version}',

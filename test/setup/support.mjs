@@ -23,16 +23,21 @@ export function makeMachine(test, { programs = {}, links = [], env = {} } = {}) 
     symlinkSync(which(name), join(bin, name));
   }
   const lines = [];
+  const problems = [];
   const log = {
     step: (name, text) => lines.push(`${name}: ${text}`),
     progress: () => {},
-    problem: (problem) => lines.push(`problem: ${problem.message}`),
+    problem: (problem) => {
+      lines.push(`problem: ${problem.message}`);
+      problems.push(`${problem.message}\n${problem.fix}`);
+    },
     endProgress: () => {},
   };
   const cache = join(folder, 'cache');
   return {
     folder,
     lines,
+    problems,
     context: {
       root: folder,
       project: folder,

@@ -14,7 +14,7 @@ for path, members in json.load(sys.stdin).items():
 
 const TENSORFLOW = (build) => ({
   'tensorflow/libtensorflow_cc.so.2': `main ${build}`,
-  'tensorflow/libtensorflow_framework.so.2': `framework ${build === 'cuda' ? 'nvidia/cudnn/lib' : ''}`,
+  'tensorflow/libtensorflow_framework.so.2': `framework ${build} ${build === 'cuda' ? 'nvidia/cudnn/lib' : ''}`,
   'tensorflow/include/tensorflow/c/c_api.h': '',
   'tensorflow/python.py': 'not taken',
 });
