@@ -1,4 +1,5 @@
 // All steps in order. A step that is impossible here is explained, and the steps that can go on do.
+import { join } from 'node:path';
 import { agree } from './agree.mjs';
 import { ensureDist, ensureNativeBuild } from './build.mjs';
 import { makeContext, StepProblem } from './context.mjs';
@@ -6,6 +7,7 @@ import { ensureCuda } from './cuda.mjs';
 import { makeLog, seconds } from './log.mjs';
 import { ensurePackages } from './packages.mjs';
 import { planTfjsNode } from './plan.mjs';
+import { ensureStream } from './stream.mjs';
 import { ensureTfjsNode } from './tfjs-node.mjs';
 
 /** Whose libtensorflow setup looks after. */
@@ -65,7 +67,15 @@ export async function setup(options = {}) {
       `@tensorflow/tfjs-node is not installed in ${context.project}; "npm install @tensorflow/tfjs-node" and run setup again`,
     );
   }
-  await attempt('native build', () => ensureNativeBuild(context, cuda, tfjsNode));
+  const built = await attempt('native build', async () => {
+    await ensureNativeBuild(context, cuda, tfjsNode);
+    return true;
+  });
+  if (built && tfjsNode?.build === 'cuda') {
+    await attempt('stream library', () =>
+      ensureStream(context, tfjsNode, join(context.root, 'build/Release')),
+    );
+  }
   if (context.checkout) {
     await attempt('TypeScript build', () => ensureDist(context));
   }

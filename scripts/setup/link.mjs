@@ -21,6 +21,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { bindingPlace } from './probe.mjs';
 import { hash, readJson, writeJson } from './store.mjs';
 
 const MAIN = ['libtensorflow.so', 'libtensorflow.so.2', 'libtensorflow_cc.so.2'];
@@ -89,9 +90,9 @@ function keep(path, kept) {
 }
 
 /** Removes what only we can have made: an empty folder is of no use to tfjs-node. */
-function removeEmptyFolders(tfjsNode, bindingPath) {
+function removeEmptyFolders(tfjsNode) {
   const { deps } = places(tfjsNode);
-  const bindings = dirname(bindingPath);
+  const bindings = dirname(bindingPlace(tfjsNode).path);
   for (const folder of [join(deps, 'lib'), deps, bindings, dirname(bindings)]) {
     try {
       rmdirSync(folder);
@@ -102,8 +103,9 @@ function removeEmptyFolders(tfjsNode, bindingPath) {
 }
 
 /** Writes down what tfjs-node has, and keeps it. Changes nothing of tfjs-node's own. */
-function openJournal(tfjsNode, bindingPath) {
+function openJournal(tfjsNode) {
   const at = places(tfjsNode);
+  const bindingPath = bindingPlace(tfjsNode).path;
   const known = readJson(at.journal);
   if (known) {
     return known;
@@ -142,9 +144,9 @@ function leadThroughCurrent(tfjsNode, journal) {
   }
 }
 
-/** Where the library of these links is, for those who compile against it before it is in use. */
-export function prepareLinks(tfjsNode, bindingPath, library) {
-  const journal = openJournal(tfjsNode, bindingPath);
+/** Makes the links to a library, not yet in use: `{ name, libraries }`, for `switchTo` and for who compiles against them. */
+export function prepareLinks(tfjsNode, library) {
+  const journal = openJournal(tfjsNode);
   const { own } = places(tfjsNode);
   const name = `set-${hash(library.main, library.framework, library.nvidia ?? '').slice(0, 12)}`;
   const folder = join(own, name);
@@ -170,6 +172,11 @@ export function switchTo(tfjsNode, name) {
     link(tfjsNode, name, current);
   }
   return before;
+}
+
+/** Gives tfjs-node a library, its binding being one that loads it. */
+export function linkLibrary(tfjsNode, library) {
+  switchTo(tfjsNode, prepareLinks(tfjsNode, library).name);
 }
 
 /** Removes the sets that are not in use. */
@@ -210,7 +217,7 @@ export function restoreBinding(tfjsNode) {
 export const isLinked = (tfjsNode) => readJson(places(tfjsNode).journal) !== undefined;
 
 /** Makes tfjs-node what it was before the first `prepareLinks`. False where nothing had been done to it. */
-export function restore(tfjsNode, bindingPath) {
+export function restore(tfjsNode) {
   const at = places(tfjsNode);
   const journal = readJson(at.journal);
   if (journal) {
@@ -223,6 +230,6 @@ export function restore(tfjsNode, bindingPath) {
     unlinkSync(at.journal);
   }
   rmSync(at.own, { recursive: true, force: true });
-  removeEmptyFolders(tfjsNode, bindingPath);
+  removeEmptyFolders(tfjsNode);
   return journal !== undefined;
 }

@@ -34,8 +34,8 @@ async function withTfjsNode(context, tfjsNode, work) {
 }
 
 /**
- * The step, after `planTfjsNode`, whose plan for this package may be given. Returns `{ name, path, library, include,
- * version }`, or undefined where no tfjs-node is installed.
+ * The step, after `planTfjsNode`, whose plan for this package may be given. Returns `{ name, path, build, library,
+ * include, version }`, or undefined where no tfjs-node is installed.
  */
 export async function ensureTfjsNode(context, name = '@tensorflow/tfjs-node', wanted = {}, given) {
   const plan = given ?? (await planTfjsNode(context, name, wanted));
@@ -53,9 +53,9 @@ export async function ensureTfjsNode(context, name = '@tensorflow/tfjs-node', wa
   );
 }
 
-function answer({ name, path }, version) {
+function answer({ name, path, build }, version) {
   const library = inspectLibrary(join(path, 'deps'));
-  return { name, path, library: library?.main, include: library?.include, version };
+  return { name, path, build, library: library?.main, include: library?.include, version };
 }
 
 async function carryOut(context, plan) {
@@ -90,7 +90,7 @@ async function giveLibrary(context, { name, path }, library) {
   let before;
   const back = () => {
     if (fresh) {
-      restore(path, binding.path);
+      restore(path);
     } else if (before) {
       if (before === 'original') {
         restoreBinding(path);
@@ -99,7 +99,7 @@ async function giveLibrary(context, { name, path }, library) {
     }
   };
   try {
-    const links = prepareLinks(path, binding.path, library);
+    const links = prepareLinks(path, library);
     let made = { works: false };
     if (existsSync(binding.path)) {
       before = switchTo(path, links.name);
@@ -135,7 +135,7 @@ export async function undoTfjsNode(context, name) {
   const path = realpathSync(found);
   return withTfjsNode(context, path, () => {
     rmSync(stampPath(path), { force: true });
-    return restore(path, bindingPlace(path).path);
+    return restore(path);
   });
 }
 

@@ -2,7 +2,8 @@
 import { copyFileSync, cpSync, linkSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findPackage } from '../../scripts/setup/context.mjs';
-import { ensureTensorflow, linkLibrary } from '../../scripts/setup/tensorflow.mjs';
+import { linkLibrary } from '../../scripts/setup/link.mjs';
+import { ensureTensorflow } from '../../scripts/setup/tensorflow.mjs';
 
 /** What the libraries of the stand-in are called; without one of them TensorFlow has no GPU. */
 export const standIn = (root) => join(root, 'build/Release/stand-in');

@@ -8,7 +8,6 @@ import { inspectLibrary } from '../../scripts/setup/tensorflow.mjs';
 import { makeMachine, write } from './support.mjs';
 import { installTfjsNode, treeOf } from './tfjs-node.mjs';
 
-const BINDING = 'lib/napi-v8/tfjs_binding.node';
 const CHANGES = [
   'renameSync',
   'rmSync',
@@ -87,7 +86,7 @@ function prepared(machine, options) {
   const binding = join(machine.folder, 'binding.node');
   write(binding, 'ours');
   const give = () => {
-    const { name } = prepareLinks(path, join(path, BINDING), library);
+    const { name } = prepareLinks(path, library);
     switchTo(path, name);
     placeBinding(path, binding);
     dropOldSets(path);
@@ -109,10 +108,10 @@ for (const [title, options] of setups) {
     for (const name of ['libtensorflow_framework.so', 'libtensorflow_framework.so.2']) {
       assert.equal(fs.realpathSync(join(path, 'deps/lib', name)), library.framework);
     }
-    assert.equal(restore(path, join(path, BINDING)), true);
+    assert.equal(restore(path), true);
     assert.equal(loads(path), was);
     assert.deepEqual(treeOf(path), before);
-    assert.equal(restore(path, join(path, BINDING)), false);
+    assert.equal(restore(path), false);
   });
 
   test(`tfjs-node ${title}: killed before any step of linking it loads the old or the new; then it goes on, or back`, (t) => {
@@ -134,7 +133,7 @@ for (const [title, options] of setups) {
           give();
           assert.equal(loads(path), '1.0-new', `step ${n}`);
         }
-        restore(path, join(path, BINDING));
+        restore(path);
         assert.deepEqual(treeOf(path), before, `step ${n}, gone ${go}`);
       }
     }
@@ -150,7 +149,7 @@ for (const [title, options] of setups) {
         const before = treeOf(path);
         const was = loads(path);
         give();
-        killed = killedAt(n, () => restore(path, join(path, BINDING)));
+        killed = killedAt(n, () => restore(path));
         const now = loads(path);
         assert.ok(
           now === '1.0-new' || (options.own ? now === was : /ENOENT/.test(now)),
@@ -160,7 +159,7 @@ for (const [title, options] of setups) {
           give();
           assert.equal(loads(path), '1.0-new', `step ${n}`);
         }
-        restore(path, join(path, BINDING));
+        restore(path);
         assert.deepEqual(treeOf(path), before, `step ${n}`);
       }
     }
@@ -175,7 +174,7 @@ test('one build changes to another at once, and the CUDA libraries come and go w
   assert.equal(fs.existsSync(join(path, 'deps/nvidia')), false);
   write(join(machine.folder, 'site/nvidia/cudnn/lib/libcudnn.so.9'), '');
   const cuda = fakeLibrary(join(machine.folder, 'site/tensorflow'), 'cuda');
-  const { name } = prepareLinks(path, join(path, BINDING), cuda);
+  const { name } = prepareLinks(path, cuda);
   assert.equal(loads(path), '1.0-new', 'prepared is not yet in use');
   const before = switchTo(path, name);
   assert.equal(loads(path), '1.0-cuda');
@@ -192,7 +191,7 @@ test("a folder of hard links, as pnpm's, keeps the store's files", (t) => {
   fs.linkSync(join(path, 'deps/lib/libtensorflow_framework.so.2'), store);
   give();
   assert.equal(fs.readFileSync(store, 'utf8'), 'framework own');
-  restore(path, join(path, BINDING));
+  restore(path);
   assert.equal(
     fs.statSync(store).ino,
     fs.statSync(join(path, 'deps/lib/libtensorflow_framework.so.2')).ino,

@@ -94,7 +94,7 @@ const PRODUCTS = [
 /** Fake compilers with which the native build succeeds. */
 export const BUILD_TOOLS = {
   nvcc: 'echo "Cuda compilation tools, release 13.0, V13.0.1"',
-  cmake: `mkdir -p build/Release; for file in ${PRODUCTS.join(' ')}; do echo > build/Release/$file; done`,
+  cmake: `mkdir -p build/Release; for file in ${PRODUCTS.join(' ')}; do printf '\\0001.0-cuda\\000' > build/Release/$file; done`,
   make: '',
   'c++': COMPILER,
 };
