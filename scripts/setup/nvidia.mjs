@@ -9,6 +9,10 @@ export const STEP = 'CUDA libraries';
 /** The name of a package's folder under nvidia/: nvidia-cuda-nvrtc-cu12 is in cuda_nvrtc. */
 export const partOf = ({ name }) => name.replace(/^nvidia-|-cu\d+$/g, '').replaceAll('-', '_');
 
+/** The packages whose part a folder nvidia/ does not have. */
+export const missingParts = (folder, packages) =>
+  packages.filter((wanted) => !existsSync(join(folder ?? '', partOf(wanted))));
+
 /** The folder nvidia/ of the user cache for these packages, and which of them it does not have yet. */
 export function nvidiaFolder(context, packages) {
   const folder = join(

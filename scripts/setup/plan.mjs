@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findPackage, StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
 import { driverFacts, tooOld } from './driver.mjs';
 import { megabytes } from './log.mjs';
-import { partOf } from './nvidia.mjs';
+import { missingParts } from './nvidia.mjs';
 import { machine } from './pip.mjs';
 import { bindingPlace, probe } from './probe.mjs';
 import { findPythonLibrary, namedPython } from './python-tensorflow.mjs';
@@ -184,8 +184,10 @@ function requireKnownUnless(fine, name, version) {
 
 /** Whether the present library is complete: for CUDA, with each CUDA library beside it. */
 function hasAll(context, { library }, build) {
-  const parts = build === 'cuda' ? pinnedPackages(context, 'cuda').nvidia.map(partOf) : [];
-  return parts.every((part) => existsSync(join(library.nvidia ?? '', part, 'lib')));
+  return (
+    build === 'cpu' ||
+    missingParts(library.nvidia, pinnedPackages(context, build).nvidia).length === 0
+  );
 }
 
 /** What a plan costs: bytes to fetch and bytes on disk. */

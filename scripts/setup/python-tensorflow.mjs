@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StepProblem } from './context.mjs';
-import { partOf } from './nvidia.mjs';
+import { missingParts, partOf } from './nvidia.mjs';
 import { run, tail, which } from './process.mjs';
 import { buildOf, inspectLibrary, pinnedPackages, STEP } from './tensorflow.mjs';
 
@@ -42,9 +42,7 @@ async function inspectPython(context, python, build) {
     if (buildOf(library) !== 'cuda') {
       return { version, reason: `its TensorFlow ${version} is a CPU build` };
     }
-    const missing = nvidia
-      .map(partOf)
-      .filter((part) => !existsSync(join(library.nvidia ?? '', part, 'lib')));
+    const missing = missingParts(library.nvidia, nvidia).map(partOf);
     if (missing.length > 0) {
       const where = library.nvidia ?? join(dirname(folder), 'nvidia');
       return { version, reason: `these CUDA libraries are not in ${where}: ${missing.join(', ')}` };

@@ -9,14 +9,20 @@ import { treeOf } from './tfjs-node.mjs';
 import { downloads } from './wheels.mjs';
 
 const GPU = { gpu: H100, driver: '580.82.07' };
-const ALL = ['tensorflow', 'nvidia-cublas-cu12', 'nvidia-cuda-runtime-cu12', 'nvidia-cudnn-cu12'];
+const ALL = [
+  'tensorflow',
+  'nvidia-cublas-cu12',
+  'nvidia-cuda-runtime-cu12',
+  'nvidia-cudnn-cu12',
+  'nvidia-cuda-nvcc-cu12',
+];
 
 test('a GPU, nobody to ask: the size is said, the way to go on, and nothing is changed', async (t) => {
   const machine = makeCudaMachine(t, GPU);
   const before = treeOf(machine.tfjsNode);
   const { code, said } = await machine.setup();
   assert.equal(code, 1);
-  assert.match(said, /4 MB to fetch with pip, 9 MB on disk/);
+  assert.match(said, /5 MB to fetch with pip, 11 MB on disk/);
   assert.match(said, /--yes was not given/);
   assert.deepEqual(treeOf(machine.tfjsNode), before);
   assert.deepEqual(downloads(machine), []);
@@ -31,7 +37,7 @@ test('--check tells the same and changes nothing, the cache neither', async (t) 
   const before = treeOf(machine.folder);
   const { code, said } = await machine.setup({ check: true, yes: true });
   assert.equal(code, 1);
-  assert.match(said, /would link TensorFlow's CUDA build from PyPI: 4 MB to fetch/);
+  assert.match(said, /would link TensorFlow's CUDA build from PyPI: 5 MB to fetch/);
   assert.deepEqual(treeOf(machine.folder), before);
 });
 
@@ -101,7 +107,11 @@ test('a driver that shows no GPU: the CPU build, with the reason', async (t) => 
 /** A Python environment that says it has this TensorFlow. */
 function environment(
   machine,
-  { version = '1.0', parts = ['cublas', 'cuda_runtime', 'cudnn'], build = 'cuda' } = {},
+  {
+    version = '1.0',
+    parts = ['cublas', 'cuda_nvcc', 'cuda_runtime', 'cudnn'],
+    build = 'cuda',
+  } = {},
 ) {
   const site = join(machine.folder, 'venv/lib/site-packages');
   write(join(site, 'tensorflow/libtensorflow_cc.so.2'), `main ${build}`);
@@ -137,7 +147,7 @@ test('a Python environment that has it is linked, nothing is fetched or asked', 
 for (const [title, has, why] of [
   ['another version', { version: '2.16.1' }, /has TensorFlow 2\.16\.1, expected 1\.0/],
   ['a CPU build', { build: 'cpu' }, /is a CPU build/],
-  ['no CUDA libraries', { parts: ['cublas'] }, /not in .*nvidia: cuda_runtime, cudnn/],
+  ['no CUDA libraries', { parts: ['cublas'] }, /not in .*nvidia: cuda_runtime, cudnn, cuda_nvcc/],
 ]) {
   test(`a Python environment with ${title}: passed over with a word, refused where it is named`, async (t) => {
     const machine = makeCudaMachine(t, GPU);
@@ -150,7 +160,7 @@ for (const [title, has, why] of [
     const found = await machine.setup({ check: true, yes: true });
     assert.match(found.said, /is not taken: /);
     assert.match(found.said, why);
-    assert.match(found.said, /4 MB to fetch/);
+    assert.match(found.said, /5 MB to fetch/);
   });
 }
 

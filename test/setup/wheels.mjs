@@ -28,6 +28,10 @@ const WHEELS = {
   'nvidia-cublas-cu12': NVIDIA('cublas'),
   'nvidia-cuda-runtime-cu12': NVIDIA('cuda_runtime'),
   'nvidia-cudnn-cu12': NVIDIA('cudnn'),
+  'nvidia-cuda-nvcc-cu12': {
+    'nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc': '',
+    'nvidia/cuda_nvcc/bin/ptxas': '',
+  },
 };
 
 // pip download -d FOLDER -r FILE takes the wheel that FILE names out of ~/wheels; everything else is the real Python.
