@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { run } from '../setup/process.mjs';
 import { ensureClangFormat, ensurePythonEnvironment } from '../setup/python.mjs';
 import { readJson } from '../setup/store.mjs';
+import { gpuRuntime } from './gpu.mjs';
 import { counted, lastCounts } from './run.mjs';
 
 const DEVICES = ['composed', 'host', 'emulated'];
@@ -169,8 +170,10 @@ export function makeStages(context) {
   const gpuCheck = async (show) => {
     const release = join(root, 'build/Release');
     const script = join(root, 'scripts/gpu-check');
-    const args = [script, '--emulated', '--built', release, '--output', results];
-    return oneCheck(await run('python3', args, { cwd: root, env: context.env, onLine: show }));
+    const { runtime, program, environment } = await gpuRuntime(context);
+    const tfjs = ['--tensorflow', runtime, '--program', program];
+    const args = [script, '--emulated', '--built', release, '--output', results, ...tfjs];
+    return oneCheck(await run('python3', args, { cwd: root, env: environment, onLine: show }));
   };
 
   const program = (path) => async (show) => {

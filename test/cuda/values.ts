@@ -5,22 +5,14 @@
 import { strict as assert } from 'node:assert';
 import type { Tensor } from '@tensorflow/tfjs';
 import { norm, tf } from '../../src';
-import type { NativeTensor } from '../../src/native';
 import { addon } from '../support/addon';
 import { normal } from '../support/arrays';
 import { rawOps } from '../support/everyOp';
 import { expectClose } from '../support/expectClose';
-import type { RawOp } from '../support/opEntry';
+import { rawInputs } from '../support/rawInputs';
 import { attributes, executeOp } from '../support/rawOp';
 import { counters, type DriverCounters, during, launches, withFault } from './driver';
 import type { Test } from './test';
-
-function inputsOf(raw: RawOp): NativeTensor[] {
-  return Object.entries(raw.inputs).map(([name, shape], i) => {
-    const data = Float32Array.from(normal(shape, i + 1, { mean: 2 }).data, Math.abs);
-    return { data: name === 'seed' ? data.map(Math.floor) : data, shape };
-  });
-}
 
 /** The stream that all kernels went to; there must be one, and not the default one. */
 function onlyStream(of: DriverCounters): number {
@@ -65,7 +57,7 @@ export default async function road(test: Test): Promise<void> {
   const streams = new Set<number>();
   for (const raw of rawOps) {
     await test(`${raw.name} on the GPU equals the host`, () => {
-      const inputs = inputsOf(raw);
+      const inputs = rawInputs(raw);
       const expected = addon().run(raw.name, 'host', inputs, raw.attributes);
       let got: Tensor[] = [];
       const counted = during(() => {
