@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { bindingPlace } from './setup/tfjs-node.mjs';
+import { bindingPlace } from './setup/probe.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const NATIVE = ['tfjs_cuda_norm.node', 'libtfjs_cuda_norm_stream.so'];

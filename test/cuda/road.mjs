@@ -1,5 +1,13 @@
 // The road: tfjs-node on TensorFlow's CUDA build over the stand-in driver, in folders of its own under build/.
-import { copyFileSync, cpSync, linkSync, mkdirSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { findPackage } from '../../scripts/setup/context.mjs';
 import { linkLibrary } from '../../scripts/setup/link.mjs';
@@ -7,6 +15,18 @@ import { ensureTensorflow } from '../../scripts/setup/tensorflow.mjs';
 
 /** What the libraries of the stand-in are called; without one of them TensorFlow has no GPU. */
 export const standIn = (root) => join(root, 'build/Release/stand-in');
+
+/** A folder with all of them but one. */
+export function standInWithout(root, folder, missing) {
+  const without = join(folder, `without-${missing}`);
+  mkdirSync(without, { recursive: true });
+  for (const entry of readdirSync(standIn(root), { withFileTypes: true })) {
+    if (entry.isFile() && entry.name !== missing) {
+      symlinkSync(join(standIn(root), entry.name), join(without, entry.name));
+    }
+  }
+  return without;
+}
 
 /**
  * A copy of the checkout's tfjs-node with TensorFlow's CUDA build under it. It lies inside the checkout, so that its

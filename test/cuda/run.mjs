@@ -10,7 +10,7 @@ import { run } from '../../scripts/setup/process.mjs';
 import { ensureStream } from '../../scripts/setup/stream.mjs';
 import { lastCounts } from '../../scripts/stages/run.mjs';
 import { makePythonTests } from './python.mjs';
-import { libraryFolder, makeRoad, roadEnvironment } from './road.mjs';
+import { libraryFolder, makeRoad, roadEnvironment, standInWithout } from './road.mjs';
 
 const context = makeContext({ log: makeLog() });
 const { root } = context;
@@ -33,12 +33,31 @@ const bytes = readFileSync(join(foreign, STREAM), 'latin1');
 writeFileSync(join(compiled, STREAM), bytes.replace(PRETENDED, '2.21.0'), 'latin1');
 
 /** A process of child.cjs: what it is called, the file it runs, its environment beside the road's. */
-const child = (name, file, env) => ({
+const child = (name, file, env, libraries) => ({
   name,
   command: process.execPath,
   args: [join(root, 'test/cuda/child.cjs'), tfjsNode, join(root, 'test/cuda', file)],
-  env: roadEnvironment(context, env),
+  env: roadEnvironment(context, env, libraries),
 });
+
+/** The real library on a machine in some state, nothing being asked of it. */
+const state = (name, { device, reason, error }, env = {}, libraries = undefined) =>
+  child(
+    name,
+    'state.ts',
+    {
+      TFJS_CUDA_NORM_LIBRARY_DIR: complete,
+      EXPECT_DEVICE: device,
+      EXPECT_REASON: reason,
+      ...(error ? { EXPECT_ERROR: error } : {}),
+      ...env,
+    },
+    libraries,
+  );
+const ON_THE_CPU = {
+  device: 'host',
+  reason: 'TensorFlow has no GPU device: its CPU device runs the host kernels',
+};
 const emulated = { TFJS_CUDA_NORM_DEVICE: 'emulated' };
 const cuda = (libraries) => ({
   TFJS_CUDA_NORM_DEVICE: 'cuda',
@@ -62,6 +81,20 @@ const processes = [
     ...cuda(foreign),
     REFUSAL: `was built for TensorFlow ${PRETENDED}, this process runs TensorFlow 2\\.21\\.0`,
   }),
+  state('no driver', ON_THE_CPU, {}, []),
+  state('no device', ON_THE_CPU, { TFJS_CUDA_NORM_STAND_IN_DEVICES: '0' }),
+  state('no cuDNN', ON_THE_CPU, {}, [standInWithout(root, folder, 'libcudnn.so.9')]),
+  state(
+    'a driver too old for our kernels',
+    {
+      device: 'cuda',
+      reason:
+        "our kernels cannot use TensorFlow's GPU: the NVIDIA driver supports CUDA 12\\.8, expected 13\\.0 or newer",
+      error:
+        'TfjsRmsNorm: launch of kernel RowForward .* failed: CUDA driver version is insufficient',
+    },
+    { TFJS_CUDA_NORM_STAND_IN_VERSION: '12080' },
+  ),
   await makePythonTests(context, library),
 ];
 
