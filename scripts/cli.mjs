@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { doctor } from './doctor/doctor.mjs';
 import { profile } from './profile/profile.mjs';
 import { setupCommand } from './setup/command.mjs';
+import { setup } from './setup/index.mjs';
 
 // The options after a script's name are the script's.
 const program = new Command('tfjs-cuda-norm')
@@ -13,7 +14,7 @@ const program = new Command('tfjs-cuda-norm')
 program
   .command('setup')
   .description(
-    'make @tensorflow/tfjs-node loadable and build the native libraries for this machine',
+    'make @tensorflow/tfjs-node loadable; build the native libraries where the package brings none for this machine',
   )
   .option('--cuda', "TensorFlow's CUDA build and the CUDA kernels, also where there is no GPU")
   .option('--cpu', "TensorFlow's CPU build and the host kernels only")
@@ -23,6 +24,17 @@ program
   .option('--undo', 'give tfjs-node back what it had before setup')
   .action(async (options) => {
     process.exitCode = await setupCommand(options);
+  });
+
+program
+  .command('build')
+  .description('compile the native libraries here, in place of those that the package brings')
+  .option('--cuda', 'build the CUDA kernels, also where no NVIDIA driver is found')
+  .option('--no-cuda', 'build the host kernels only')
+  .action(async ({ cuda }) => {
+    const want = { true: 'yes', false: 'no' }[cuda] ?? 'auto';
+    const { problems } = await setup({ cuda: want, build: true });
+    process.exitCode = problems.length > 0 ? 1 : 0;
   });
 
 program

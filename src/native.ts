@@ -121,12 +121,21 @@ const CANDIDATES = {
   composed: [],
 };
 
+const ADDON = 'tfjs_cuda_norm.node';
+
+/** What was built on this machine, else what the package brings (scripts/setup/context.mjs looks there, too). */
+function findFolder(): string {
+  const folders = ['build/Release', 'prebuilt/linux-x64'].map((name) =>
+    join(__dirname, '..', name),
+  );
+  return folders.find((folder) => existsSync(join(folder, ADDON))) ?? folders[0]!;
+}
+
 /** Where the addon and the op libraries are looked for. */
-export const libraryFolder =
-  process.env.TFJS_CUDA_NORM_LIBRARY_DIR || join(__dirname, '..', 'build', 'Release');
+export const libraryFolder = process.env.TFJS_CUDA_NORM_LIBRARY_DIR || findFolder();
 
 function loadAddon(): NativeAddon | undefined {
-  const file = join(libraryFolder, 'tfjs_cuda_norm.node');
+  const file = join(libraryFolder, ADDON);
   if (!existsSync(file)) {
     failed('addon', `${file} does not exist`, SETUP);
     return undefined;

@@ -15,9 +15,12 @@ export function cacheRoot(env = process.env) {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tfjs-cuda-norm');
 }
 
-/** Where the addon and the op libraries are, as in src/native.ts. */
-export const libraryFolder = (env = process.env, root = packageRoot) =>
-  env.TFJS_CUDA_NORM_LIBRARY_DIR || join(root, 'build/Release');
+/** Where the addon and the op libraries are, as in src/native.ts: what was built here, else what the package brings. */
+export function libraryFolder(env = process.env, root = packageRoot) {
+  const own = ['build/Release', 'prebuilt/linux-x64'].map((folder) => join(root, folder));
+  const found = own.find((folder) => existsSync(join(folder, 'tfjs_cuda_norm.node')));
+  return env.TFJS_CUDA_NORM_LIBRARY_DIR || found || own[0];
+}
 
 /**
  * What every step works on. `checkout` is true in a clone of the repository, where packages and dist/ are built;

@@ -7,6 +7,7 @@ import { ensureCuda } from './cuda.mjs';
 import { makeLog, seconds } from './log.mjs';
 import { ensurePackages } from './packages.mjs';
 import { planTfjsNode } from './plan.mjs';
+import { prebuilt } from './prebuilt.mjs';
 import { ensureStream } from './stream.mjs';
 import { ensureTfjsNode } from './tfjs-node.mjs';
 
@@ -16,7 +17,7 @@ export const TFJS_NODE = ['@tensorflow/tfjs-node', '@tensorflow/tfjs-node-gpu'];
 /**
  * Brings a checkout or an installed package to where it can run: packages, CUDA compiler, tfjs-node, builds.
  * Options: `cuda`, the kernels ('auto', 'yes', 'no'); `tensorflow`, what tfjs-node is to have (`planTfjsNode` says what it
- * may say); `packagesOnly`, `project`, `root`, `env`, `log`. Resolves to `{ problems, context, tfjsNode, cuda }`.
+ * may say); `build`, compile also where the package brings libraries; `packagesOnly`, `project`, `root`, `env`, `log`. Resolves to `{ problems, context, tfjsNode, cuda }`.
  */
 export async function setup(options = {}) {
   const context = makeContext({ ...options, log: options.log ?? makeLog() });
@@ -55,7 +56,19 @@ export async function setup(options = {}) {
   if (!(await attempt('tfjs-node', () => agree(context, plans, wanted)))) {
     return finish({});
   }
-  const cuda = await attempt('CUDA compiler', () => ensureCuda(context, options.cuda));
+  // An installed package compiles only where what it brings does not serve, or when asked to.
+  const ready = context.checkout || options.build ? undefined : prebuilt(context.root);
+  if (ready) {
+    context.log.step(
+      'native libraries',
+      ready.folder
+        ? `the package brings them, for TensorFlow ${ready.facts.tensorflow} and CUDA ${ready.facts.architectures.join(', ')}`
+        : `what the package brings does not serve: ${ready.reason}`,
+    );
+  }
+  const cuda = ready?.folder
+    ? undefined
+    : await attempt('CUDA compiler', () => ensureCuda(context, options.cuda));
   const given = [];
   for (const plan of plans.filter(Boolean)) {
     given.push(await attempt('tfjs-node', () => ensureTfjsNode(context, plan.name, wanted, plan)));
@@ -68,12 +81,14 @@ export async function setup(options = {}) {
     );
   }
   const built = await attempt('native build', async () => {
-    await ensureNativeBuild(context, cuda, tfjsNode);
+    if (!ready?.folder) {
+      await ensureNativeBuild(context, cuda, tfjsNode);
+    }
     return true;
   });
   if (built && tfjsNode?.build === 'cuda') {
     await attempt('stream library', () =>
-      ensureStream(context, tfjsNode, join(context.root, 'build/Release')),
+      ensureStream(context, tfjsNode, ready?.folder ?? join(context.root, 'build/Release')),
     );
   }
   if (context.checkout) {

@@ -1,7 +1,7 @@
 // Makes @tensorflow/tfjs-node loadable: leaves alone what works, else links a libtensorflow and gives it a binding.
-import { existsSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { existsSync, realpathSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { bindingFor } from './binding.mjs';
 import { findPackage, StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
 import {
   dropOldSets,
@@ -12,11 +12,9 @@ import {
   restoreBinding,
   switchTo,
 } from './link.mjs';
-import { seconds } from './log.mjs';
 import { planTfjsNode, STEP, stampPath, stateKey } from './plan.mjs';
 import { bindingPlace, probe } from './probe.mjs';
-import { run, tail, which } from './process.mjs';
-import { hash, publishFolder, readJson, withLock, writeJson } from './store.mjs';
+import { hash, withLock, writeJson } from './store.mjs';
 import { ensureTensorflow, inspectLibrary } from './tensorflow.mjs';
 
 /** Runs `work(waited)` while no other setup works on this tfjs-node; `waited`: another one did just before. */
@@ -137,89 +135,4 @@ export async function undoTfjsNode(context, name) {
     rmSync(stampPath(path), { force: true });
     return restore(path);
   });
-}
-
-/** A binding for this library, compiled once and kept in the user cache. */
-async function bindingFor(context, tfjsNode, library, libraries) {
-  const { napi } = bindingPlace(tfjsNode);
-  const sources = join(tfjsNode, 'binding');
-  const files = readdirSync(sources).sort();
-  const headers = dirname(
-    createRequire(join(context.root, 'package.json')).resolve('node-api-headers/package.json'),
-  );
-  const key = hash(
-    ...files.map((file) => readFileSync(join(sources, file))),
-    library.key,
-    napi,
-    readJson(join(headers, 'package.json')).version,
-    process.arch,
-  );
-  const folder = join(context.cache, 'bindings', key);
-  const kept = join(folder, 'tfjs_binding.node');
-  if (!existsSync(kept)) {
-    await withLock(context.cache, `binding-${key}`, () =>
-      existsSync(kept)
-        ? undefined
-        : publishFolder(folder, (draft) =>
-            compile(context, tfjsNode, { library, libraries }, napi, headers, draft),
-          ),
-    );
-  }
-  return kept;
-}
-
-async function compile(context, tfjsNode, { library, libraries }, napi, headers, draft) {
-  const compiler = [context.env.CXX, 'c++', 'g++', 'clang++']
-    .filter(Boolean)
-    .find((name) => which(name, context.env));
-  if (!compiler) {
-    throw new StepProblem(STEP, {
-      why: 'its binding must be compiled, and there is no C++ compiler (looked for CXX, c++, g++, clang++)',
-      fix: 'install one (Debian, Ubuntu: apt install build-essential), then run again',
-      works: "the composed ops on tfjs's plain cpu backend",
-    });
-  }
-  if (!library.include) {
-    throw new StepProblem(STEP, {
-      why: `its binding must be compiled, and ${library.main} has no include/ folder with tensorflow/c/c_api.h beside it`,
-      fix: 'point LIBTENSORFLOW_DIR at a TensorFlow with its headers (the tensorflow folder of a Python environment has them)',
-      works: WITHOUT_TENSORFLOW,
-    });
-  }
-  context.log.step(STEP, 'compiling its binding (about 15 s)');
-  const started = Date.now();
-  const binding = join(tfjsNode, 'binding');
-  const sources = readdirSync(binding)
-    .filter((file) => file.endsWith('.cc'))
-    .map((file) => join(binding, file));
-  const result = await run(
-    compiler,
-    [
-      '-shared',
-      '-fPIC',
-      '-std=c++17',
-      '-O2',
-      '-w',
-      `-DNAPI_VERSION=${napi}`,
-      `-I${tfjsNode}`,
-      `-I${library.include}`,
-      `-I${join(headers, 'include')}`,
-      ...sources,
-      '-o',
-      join(draft, 'tfjs_binding.node'),
-      `-L${libraries}`,
-      '-ltensorflow',
-      '-ltensorflow_framework',
-      '-Wl,-rpath,$ORIGIN/../../deps/lib',
-    ],
-    { env: context.env },
-  );
-  if (result.code !== 0) {
-    throw new StepProblem(STEP, {
-      why: `${compiler} could not compile its binding against ${library.include}:\n${tail(result.output, 8)}`,
-      fix: 'a C++17 compiler (g++ 9 or newer) and matching headers are needed; CXX names another compiler',
-      works: WITHOUT_TENSORFLOW,
-    });
-  }
-  context.log.step(STEP, `binding compiled in ${seconds(Date.now() - started)}`);
 }

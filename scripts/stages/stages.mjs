@@ -197,6 +197,7 @@ export function makeStages(context) {
     { name: 'python:emulated', run: python(() => built('tfjs_cuda_norm_emulated')), built: true },
     { name: 'graph-models', run: graphModels, built: true },
     { name: 'cuda-road', run: program('test/cuda/run.mjs'), built: true },
+    { name: 'package', run: program('test/package/check.mjs'), built: true },
     { name: 'peers', run: program('test/peers/run.mjs'), built: true },
     { name: 'gpu-check', run: gpuCheck, built: true },
     { name: 'doctor', run: doctor, built: true },

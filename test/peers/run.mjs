@@ -23,7 +23,7 @@ async function bundle() {
   mkdirSync(cache, { recursive: true });
   const { build } = await import('esbuild');
   await build({
-    entryPoints: [join(here, 'entry.js')],
+    entryPoints: [join(here, 'entry.mjs')],
     outfile,
     bundle: true,
     platform: 'node',
