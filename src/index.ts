@@ -39,6 +39,7 @@ export type {
   WeightNormRole,
   WeightNormVariant,
 } from './initializers/weightNormGain';
+export type { AnalyticNormalizationOptions } from './models/analyticNormalization';
 export type { CalibrationBatch, CalibrationData, CalibrationReport } from './models/calibrate';
 export type { LayerMoments, SelfNormalizingReport } from './models/checkSelfNormalizing';
 export type { DataDependentInitReport } from './models/dataDependentInit';
@@ -53,7 +54,12 @@ export type { KeptLayer, ReplacedLayer } from './models/walk';
 export type { NativeCounters } from './native';
 export type { AdaptiveGradClipOptions } from './norms/adaptiveGradClip';
 export type { AlphaDropoutOptions } from './norms/alphaDropout';
-export type { AnalyticNormOptions, ReluMoments } from './norms/analyticNorm';
+export type {
+  AnalyticActivation,
+  AnalyticNormConv2DArgs,
+  AnalyticNormDenseArgs,
+} from './norms/analyticLayers';
+export type { AnalyticNormDenseOptions, AnalyticNormOptions } from './norms/analyticNorm';
 export type {
   AttentionActivation,
   AttentionNorm,
@@ -90,6 +96,7 @@ export type {
   ScaleArguments,
   SkipInitArgs,
 } from './norms/fixupLayers';
+export type { ReluMoments } from './norms/gaussianRelu';
 export type { HammingEpilogueOptions } from './norms/generalizedHamming';
 export type { GlobalResponseNormOptions } from './norms/globalResponseNorm';
 export type { GlobalResponseNormalizationArgs } from './norms/globalResponseNormalization';
@@ -99,6 +106,7 @@ export type { HammingConv2dOptions } from './norms/hammingConv2d';
 export type { HammingConv2DArgs } from './norms/hammingConv2dLayer';
 export type { HammingDenseArgs } from './norms/hammingDenseLayer';
 export type { HammingLayerArgs } from './norms/hammingLayer';
+export type { InputMomentsArgs } from './norms/inputMoments';
 export type { InstanceNormOptions } from './norms/instanceNorm';
 export type { InstanceNormalizationArgs } from './norms/instanceNormalization';
 export type { LayerNormOptions } from './norms/layerNorm';

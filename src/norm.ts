@@ -8,6 +8,7 @@ export { NormError } from './core/errors';
 /** What happened while the package loaded, step by step: what was found, what failed and how to fix it. */
 export { loadSteps as loadReport } from './core/report';
 export * as initializers from './initializers';
+export { analyticNormalization } from './models/analyticNormalization';
 export { calibrate } from './models/calibrate';
 export { checkSelfNormalizing } from './models/checkSelfNormalizing';
 export { dataDependentInit } from './models/dataDependentInit';

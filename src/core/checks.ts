@@ -156,3 +156,12 @@ export function checkPartial(fail: Fail, partial: unknown): number {
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, extent) => size * extent, 1);
 }
+
+/** Of two axes: one number for both, or one for each. */
+export function checkPair(fail: Fail, argument: string, value: unknown): [number, number] {
+  const pair = Array.isArray(value) ? value : [value, value];
+  if (pair.length !== 2 || !pair.every((n) => Number.isInteger(n) && n > 0)) {
+    fail(argument, 'must be a positive integer or two of them', value);
+  }
+  return [pair[0], pair[1]];
+}

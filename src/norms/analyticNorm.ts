@@ -1,131 +1,66 @@
-/** Normalization by moments that are propagated through a network, not measured: convolutions and ReLU. */
-import type { Tensor, Tensor4D, TensorLike } from '@tensorflow/tfjs-node';
-import { checkChoice, checkOptions } from '../core/checks';
+/** Normalization by moments that are propagated through a network, not measured: convolutions and dense layers. */
+import type { Tensor, Tensor2D, Tensor4D, TensorLike } from '@tensorflow/tfjs-node';
+import { checkChoice, checkOptions, checkPair } from '../core/checks';
 import { type Fail, opFail } from '../core/errors';
 import { toInput, toParameter, toTensor } from '../core/tensors';
 import { tf } from '../tensorflow';
+import type { ReluMoments } from './gaussianRelu';
 import { stochasticAffine } from './stochasticNorm';
 
 /** A variance is at least this: where the mean is far below 0 on the scale of the deviation, little is left of it. */
-const LEAST_VARIANCE = 1e-8;
+export const LEAST_VARIANCE = 1e-8;
 
-/** Of t = 1 / (1 + z / 2), lowest power first: log(erfcx(z) / t), within 1.2e-7 (Press et al., Numerical Recipes, erfcc). */
-const ERFCX = [
-  -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587,
-  -0.82215223, 0.17087277,
-];
-
-/** Density at a, and for negative arguments what is above |a| over it (Mills ratio), which does not cancel. */
-function tailOf(a: Tensor) {
-  const size = tf.abs(a);
-  const t = tf.div(1, tf.add(tf.mul(size, Math.SQRT1_2 / 2), 1));
-  const exponent = ERFCX.reduceRight<Tensor>((p, c) => tf.add(tf.mul(p, t), c), tf.scalar(0));
-  const mills = tf.mul(tf.mul(t, tf.exp(exponent)), Math.sqrt(Math.PI / 2));
-  const density = tf.mul(tf.exp(tf.mul(tf.square(a), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-  return { size, mills, density };
-}
-
-/** Mean, variance, and the share above 0, of max(0, z) for z ~ N(m, s^2). */
-function rectified(m: Tensor, s: Tensor) {
-  const a = tf.div(m, s);
-  const { size, mills, density } = tailOf(a);
-  const positive = tf.greater(a, 0);
-  // Of the smaller side: its share, first and second moment. With z = max(0, z) - max(0, -z) they give those of the larger.
-  const part = tf.mul(density, mills);
-  const first = tf.mul(tf.mul(s, density), tf.sub(1, tf.mul(size, mills)));
-  const rest = tf.sub(tf.mul(tf.add(tf.square(size), 1), mills), size);
-  const second = tf.mul(tf.mul(tf.square(s), density), rest);
-  const small = tf.sub(second, tf.square(first));
-  const large = tf.sub(tf.sub(tf.square(s), second), tf.mul(first, tf.add(tf.mul(m, 2), first)));
-  return {
-    mean: tf.where(positive, tf.add(m, first), first),
-    variance: tf.where(positive, large, small),
-    share: tf.where(positive, tf.sub(1, part), part),
-    density,
-  };
-}
-
-/** What {@link gaussianReluMoments} gives. */
-export interface ReluMoments {
-  mean: Tensor;
-  variance: Tensor;
-}
-
-function moments(mean: Tensor, std: Tensor): ReluMoments {
-  // One customGrad for each, for it has one output.
-  const meanOf = tf.customGrad((m, s, save) => {
-    const { mean: value, share, density } = rectified(m as Tensor, s as Tensor);
-    (save as (tensors: Tensor[]) => void)([share, density]);
-    const gradFunc = (dy: Tensor, [p, d]: Tensor[]) => [tf.mul(dy, p!), tf.mul(dy, d!)];
-    return { value, gradFunc: gradFunc as never };
-  });
-  const varianceOf = tf.customGrad((m, s, save) => {
-    const { mean: e, variance: value, share, density } = rectified(m as Tensor, s as Tensor);
-    (save as (tensors: Tensor[]) => void)([s as Tensor, e, share, density]);
-    const gradFunc = (dy: Tensor, [dev, first, p, d]: Tensor[]) => [
-      tf.mul(dy, tf.mul(tf.mul(first!, 2), tf.sub(1, p!))),
-      tf.mul(dy, tf.mul(tf.sub(tf.mul(dev!, p!), tf.mul(first!, d!)), 2)),
-    ];
-    return { value, gradFunc: gradFunc as never };
-  });
-  return { mean: meanOf(mean, std), variance: varianceOf(mean, std) };
-}
-
-/**
- * Mean and variance of max(0, z) for normal z of this mean and standard deviation, element by element.
- *
- *     a = mean / std,  E = mean * Phi(a) + std * phi(a),  E2 = (mean^2 + std^2) * Phi(a) + mean * std * phi(a)
- *
- * The variance is E2 - E^2. Both keep their digits where the mean is far from 0. Gradients flow to `mean` and `std`, which have
- * one shape; `std` must be positive.
- *
- * Throws a `NormError` where a tensor is not float32 or of another shape.
- *
- * Paper: Shekhovtsov & Flach, Normalization of Neural Networks using Analytic Variance Propagation, arXiv 1803.10560.
- */
-export function gaussianReluMoments(
-  mean: Tensor | TensorLike,
-  std: Tensor | TensorLike,
-): ReluMoments {
-  const fail = opFail('gaussianReluMoments');
-  const m = toTensor(fail, 'mean', mean);
-  const s = toParameter(fail, 'std', std, m.shape);
-  return tf.tidy(() => moments(m, s) as never) as ReluMoments;
+/** Options of {@link analyticNormDense}. */
+export interface AnalyticNormDenseOptions {
+  /** The mean of each channel of the input, [channels]. */
+  inputMean: Tensor;
+  /** The variance of each channel of the input, [channels]. */
+  inputVariance: Tensor;
+  /** The standard deviation that each output gets, [outputs]. Default 1. */
+  scale?: Tensor;
+  /** The mean that it gets, [outputs]. Default 0. */
+  bias?: Tensor;
 }
 
 /** Options of {@link analyticNormConv2d}. */
-export interface AnalyticNormOptions {
-  /** The mean of each channel of the input, [inputs]. */
-  inputMean: Tensor;
-  /** The variance of each channel of the input, [inputs]. */
-  inputVariance: Tensor;
-  /** The standard deviation that each channel gets, [filters]. Default 1. */
-  scale?: Tensor;
-  /** The mean that it gets, [filters]. Default 0. */
-  bias?: Tensor;
+export interface AnalyticNormOptions extends AnalyticNormDenseOptions {
   /** Default 1. */
   strides?: number | [number, number];
   /** 'valid' or 'same'. Default 'valid'. */
   padding?: 'valid' | 'same';
 }
 
-/** Mean and variance of the convolution's outputs, were its inputs independent. */
-function propagated(kernel: Tensor4D, mean: Tensor, variance: Tensor) {
-  const [inputs, filters] = kernel.shape.slice(2) as [number, number];
+/**
+ * Mean and variance of the sums that a kernel [..., channels, outputs] makes, were its inputs independent. A dense kernel
+ * has rows for each channel of each place of a flattened input.
+ */
+export function propagated(kernel: Tensor, { mean, variance }: ReluMoments): ReluMoments {
+  const [channels, outputs] = [mean.size, kernel.shape.at(-1)!];
+  const taps = tf.reshape(kernel, [kernel.size / (channels * outputs), channels, outputs]);
   const through = (of: Tensor, weights: Tensor) =>
-    tf.reshape(tf.matMul(tf.reshape(of, [1, inputs]), weights as never), [filters]);
+    tf.reshape(tf.matMul(tf.reshape(of, [1, channels]), weights as never), [outputs]);
   return {
-    mean: through(mean, tf.sum(kernel, [0, 1])),
-    variance: tf.maximum(through(variance, tf.sum(tf.square(kernel), [0, 1])), LEAST_VARIANCE),
+    mean: through(mean, tf.sum(taps, 0)),
+    variance: tf.maximum(through(variance, tf.sum(tf.square(taps), 0)), LEAST_VARIANCE),
   };
 }
 
-function checkKernel(fail: Fail, given: unknown, inputs: number): Tensor4D {
-  const kernel = toTensor(fail, 'kernel', given);
-  if (kernel.rank !== 4 || kernel.shape[2] !== inputs) {
-    fail('kernel', `must have shape [height, width, ${inputs}, filters]`, kernel.shape);
-  }
-  return kernel as Tensor4D;
+/** What the kernel gives, by `apply`, normalized. */
+function normalized(
+  fail: Fail,
+  options: AnalyticNormDenseOptions,
+  { kernel, channels }: { kernel: Tensor; channels: number },
+  apply: () => Tensor,
+): Tensor {
+  const outputs = [kernel.shape.at(-1)!];
+  const moments = (name: 'inputMean' | 'inputVariance') =>
+    toParameter(fail, name, options[name], [channels]);
+  const parameter = (name: 'scale' | 'bias') =>
+    options[name] == null ? undefined : toParameter(fail, name, options[name], outputs);
+  const [inputMean, inputVariance] = [moments('inputMean'), moments('inputVariance')];
+  const [gamma, beta] = [parameter('scale'), parameter('bias')];
+  const { mean, variance } = propagated(kernel, { mean: inputMean, variance: inputVariance });
+  return stochasticAffine(apply(), { gamma, beta, u: mean, v: tf.rsqrt(variance) });
 }
 
 function analyticNormConv2d_(
@@ -135,29 +70,17 @@ function analyticNormConv2d_(
 ): Tensor4D {
   const fail = opFail('analyticNormConv2d');
   const given = checkOptions(fail, options);
-  const x = toInput(fail, value, 4);
+  const x = toInput(fail, value, 4) as Tensor4D;
   if (x.rank !== 4) fail('x', 'must have rank 4', x.shape);
-  const inputs = x.shape[3]!;
-  const kernel = checkKernel(fail, weights, inputs);
-  const inputMean = toParameter(fail, 'inputMean', given.inputMean, [inputs]);
-  const inputVariance = toParameter(fail, 'inputVariance', given.inputVariance, [inputs]);
-  const padding = checkChoice(fail, 'padding', ['valid', 'same'], given.padding ?? 'valid');
-  const strides = given.strides ?? 1;
-  for (const stride of [strides].flat()) {
-    if (!Number.isInteger(stride) || stride < 1) {
-      fail('strides', 'must be a positive integer, or two', strides);
-    }
+  const channels = x.shape[3];
+  const kernel = toTensor(fail, 'kernel', weights) as Tensor4D;
+  if (kernel.rank !== 4 || kernel.shape[2] !== channels) {
+    fail('kernel', `must have shape [height, width, ${channels}, filters]`, kernel.shape);
   }
-  const filters = [kernel.shape[3]];
-  const parameter = (name: 'scale' | 'bias') =>
-    given[name] == null ? undefined : toParameter(fail, name, given[name], filters);
-  const { mean, variance } = propagated(kernel, inputMean, inputVariance);
-  return stochasticAffine(tf.conv2d(x as Tensor4D, kernel, strides, padding), {
-    gamma: parameter('scale'),
-    beta: parameter('bias'),
-    u: mean,
-    v: tf.rsqrt(variance),
-  });
+  const padding = checkChoice(fail, 'padding', ['valid', 'same'], given.padding ?? 'valid');
+  const strides = checkPair(fail, 'strides', given.strides ?? 1);
+  const apply = () => tf.conv2d(x, kernel, strides, padding);
+  return normalized(fail, given, { kernel, channels }, apply) as Tensor4D;
 }
 
 /**
@@ -175,3 +98,35 @@ function analyticNormConv2d_(
  * Paper: Shekhovtsov & Flach, Normalization of Neural Networks using Analytic Variance Propagation, arXiv 1803.10560.
  */
 export const analyticNormConv2d = tf.op({ analyticNormConv2d_ }) as typeof analyticNormConv2d_;
+
+function analyticNormDense_(
+  value: Tensor2D | TensorLike,
+  weights: Tensor2D | TensorLike,
+  options: AnalyticNormDenseOptions,
+): Tensor2D {
+  const fail = opFail('analyticNormDense');
+  const given = checkOptions(fail, options);
+  const x = toInput(fail, value, 2) as Tensor2D;
+  if (x.rank !== 2) fail('x', 'must have rank 2', x.shape);
+  const features = x.shape[1];
+  const kernel = toTensor(fail, 'kernel', weights) as Tensor2D;
+  if (kernel.rank !== 2 || kernel.shape[0] !== features) {
+    fail('kernel', `must have shape [${features}, outputs]`, kernel.shape);
+  }
+  const mean = toTensor(fail, 'inputMean', given.inputMean);
+  const channels = mean.size;
+  if (channels === 0 || features % channels !== 0) {
+    fail('inputMean', `must have a number of channels that divides ${features}`, mean.shape);
+  }
+  return normalized(fail, given, { kernel, channels }, () => tf.matMul(x, kernel)) as Tensor2D;
+}
+
+/**
+ * A matrix product, normalized as {@link analyticNormConv2d} is. `x` is [batch, features], `kernel` [features, outputs]. The
+ * features are channels, or places times channels of a flattened image, channels last.
+ *
+ * Throws a `NormError` where an argument is out of its domain or a tensor is not float32 or of another shape.
+ *
+ * Paper: Shekhovtsov & Flach, Normalization of Neural Networks using Analytic Variance Propagation, arXiv 1803.10560.
+ */
+export const analyticNormDense = tf.op({ analyticNormDense_ }) as typeof analyticNormDense_;

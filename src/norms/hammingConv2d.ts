@@ -1,6 +1,6 @@
 /** Generalized Hamming distances to the kernels of a convolution. */
 import type { Tensor, Tensor4D, TensorLike } from '@tensorflow/tfjs-node';
-import { checkChoice, checkOptions } from '../core/checks';
+import { checkChoice, checkOptions, checkPair } from '../core/checks';
 import { type Fail, opFail } from '../core/errors';
 import {
   type HammingOptions,
@@ -25,14 +25,6 @@ export interface HammingConv2dOptions extends HammingOptions {
   dilationRate?: number | [number, number];
   /** What a tap in the padding is: 'zero', the fuzzy 1/2 with 'neutral', or with 'count' none. Default 'zero'. */
   padMode?: HammingPadMode;
-}
-
-export function checkPair(fail: Fail, argument: string, value: unknown): [number, number] {
-  const pair = Array.isArray(value) ? value : [value, value];
-  if (pair.length !== 2 || !pair.every((n) => Number.isInteger(n) && n > 0)) {
-    fail(argument, 'must be a positive integer or two of them', value);
-  }
-  return [pair[0], pair[1]];
 }
 
 export function checkDilation(fail: Fail, value: unknown, strides: Pair): Pair {

@@ -1,10 +1,10 @@
 /** The convolution of generalized Hamming distances as a layer. */
 import type { Shape, serialization, Tensor, Tensor4D } from '@tensorflow/tfjs-node';
-import { checkChoice, checkCount } from '../core/checks';
+import { checkChoice, checkCount, checkPair } from '../core/checks';
 import { type HammingPadMode, PAD_MODES, PADDINGS, spanOf } from '../core/hamming';
 import { inputSpecOf, type Kwargs } from '../core/layer';
 import { tf } from '../tensorflow';
-import { checkDilation, checkPair, hammingConv2d } from './hammingConv2d';
+import { checkDilation, hammingConv2d } from './hammingConv2d';
 import { HammingLayer, type HammingLayerArgs } from './hammingLayer';
 
 type Pair = [number, number];

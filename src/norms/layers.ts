@@ -9,6 +9,12 @@ import {
   WeightStandardization,
   type WeightStandardizationArgs,
 } from '../weights/weightStandardizationLayer';
+import {
+  AnalyticNormConv2D,
+  type AnalyticNormConv2DArgs,
+  AnalyticNormDense,
+  type AnalyticNormDenseArgs,
+} from './analyticLayers';
 import { AttentiveNormalization, type AttentiveNormalizationArgs } from './attentiveNormalization';
 import { BatchNormalization, type BatchNormalizationArgs } from './batchNormalization';
 import { BayesianNormalization, type BayesianNormalizationArgs } from './bayesianNormalization';
@@ -47,6 +53,7 @@ import {
 import { GroupNormalization, type GroupNormalizationArgs } from './groupNormalization';
 import { HammingConv2D, type HammingConv2DArgs } from './hammingConv2dLayer';
 import { HammingDense, type HammingDenseArgs } from './hammingDenseLayer';
+import { InputMoments, type InputMomentsArgs } from './inputMoments';
 import { InstanceNormalization, type InstanceNormalizationArgs } from './instanceNormalization';
 import { LayerNormalization, type LayerNormalizationArgs } from './layerNormalization';
 import {
@@ -67,6 +74,8 @@ import { ThresholdedLinearUnit, type ThresholdedLinearUnitArgs } from './thresho
 
 export {
   AlphaDropout,
+  AnalyticNormConv2D,
+  AnalyticNormDense,
   AttentiveNormalization,
   BatchNormalization,
   BayesianNormalization,
@@ -79,6 +88,7 @@ export {
   GroupNormalization,
   HammingConv2D,
   HammingDense,
+  InputMoments,
   InstanceNormalization,
   LayerNormalization,
   MeanOnlyBatchNormalization,
@@ -97,6 +107,16 @@ export {
   WeightNormalization,
   WeightStandardization,
 };
+
+/** An {@link AnalyticNormConv2D} layer. */
+export function analyticNormConv2d(args: AnalyticNormConv2DArgs): AnalyticNormConv2D {
+  return new AnalyticNormConv2D(args);
+}
+
+/** An {@link AnalyticNormDense} layer. */
+export function analyticNormDense(args: AnalyticNormDenseArgs): AnalyticNormDense {
+  return new AnalyticNormDense(args);
+}
 
 /** An {@link AlphaDropout} layer. */
 export function alphaDropout(args: AlphaDropoutArgs): AlphaDropout {
@@ -165,6 +185,11 @@ export function hammingConv2d(args: HammingConv2DArgs): HammingConv2D {
 /** A {@link HammingDense} layer. */
 export function hammingDense(args: HammingDenseArgs): HammingDense {
   return new HammingDense(args);
+}
+
+/** An {@link InputMoments} layer. */
+export function inputMoments(args?: InputMomentsArgs): InputMoments {
+  return new InputMoments(args);
 }
 
 /** An {@link InstanceNormalization} layer. */

@@ -2,7 +2,7 @@
 
 export { adaptiveGradClip } from './adaptiveGradClip';
 export { alphaDropout } from './alphaDropout';
-export { analyticNormConv2d, gaussianReluMoments } from './analyticNorm';
+export { analyticNormConv2d, analyticNormDense } from './analyticNorm';
 export { attentiveNorm } from './attentiveNorm';
 export { batchNorm } from './batchNorm';
 export { batchNormInference } from './batchNormInference';
@@ -12,6 +12,7 @@ export { dynamicTanh } from './dynamicTanh';
 export { evoNormS0 } from './evoNormS0';
 export { filterResponseNorm } from './filterResponseNorm';
 export { biasReluBias, scalarBias, scaleBiasResidual, skipInit } from './fixup';
+export { gaussianReluMoments } from './gaussianRelu';
 export { hammingEpilogue } from './generalizedHamming';
 export { globalResponseNorm } from './globalResponseNorm';
 export { groupNorm } from './groupNorm';

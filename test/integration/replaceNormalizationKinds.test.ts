@@ -18,15 +18,21 @@ import { tensor } from '../support/tensors';
 
 const BN = 'BatchNormalization';
 
-/** Of two tensors: they cannot take the place of a layer with one. */
-const ofTwo = ['ReZero', 'SkipInit'];
+/** Of several tensors: they cannot take the place of a layer with one. Their arguments, and what they say. */
+const ofSeveral: Record<string, [object, RegExp]> = {
+  AnalyticNormConv2D: [{ filters: 4, kernelSize: 1 }, /inputs must be a tensor, its means/],
+  AnalyticNormDense: [{ units: 4 }, /inputs must be a tensor, its means/],
+  InputMoments: [{}, /its outputs must keep the shape/],
+  ReZero: [{}, /inputs must be \[x, branch\]/],
+  SkipInit: [{}, /inputs must be \[x, branch\]/],
+};
 // Whatever layers the package has: a new one is tested here without another line. But for those around a layer with a
 // kernel, which take no layer's place.
 const classes = Object.values(norm.layers).filter(
   (member): member is typeof member & { className: string } =>
     'className' in member &&
     !(member.prototype instanceof KernelWrapper) &&
-    !ofTwo.includes(member.className as string),
+    !((member.className as string) in ofSeveral),
 );
 /** What the layers cannot do without. */
 const required: Record<string, object> = {
@@ -71,13 +77,17 @@ describe.each(classes.map(({ className }) => className))('to %s', (to) => {
   });
 });
 
-test.each(ofTwo)('to %s, which takes two tensors: refused, nothing changed', (to) => {
-  const model = functional();
-  const replace = () => norm.replaceNormalization(model, { from: BN, to });
-  expect(replace).toThrow(/layer 'bn'.*inputs must be \[x, branch\]/);
-  expect(findLayer(model, 'bn').getClassName()).toBe(BN);
-  model.dispose();
-});
+test.each(Object.entries(ofSeveral))(
+  'to %s, which is of several tensors: refused, nothing changed',
+  (to, [args, message]) => {
+    const model = functional();
+    const replace = () => norm.replaceNormalization(model, { from: BN, to, ...args });
+    expect(replace).toThrow(/layer 'bn'/);
+    expect(replace).toThrow(message);
+    expect(findLayer(model, 'bn').getClassName()).toBe(BN);
+    model.dispose();
+  },
+);
 
 test('moving statistics are copied where both kinds keep them', async () => {
   const model = sequential();

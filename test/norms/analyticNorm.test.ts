@@ -185,3 +185,70 @@ describe('analyticNormConv2d', () => {
     tf.dispose([x, kernel, two]);
   });
 });
+
+describe('analyticNormDense', () => {
+  const options = (channels: number, outputs: number) => ({
+    inputMean: tensor(normal([channels], 1)),
+    inputVariance: tf.square(tensor(normal([channels], 2))),
+    scale: tensor(normal([outputs], 3)),
+    bias: tensor(normal([outputs], 4)),
+  });
+
+  test('of an image, flattened: the convolution with a window of its size', () => {
+    tf.tidy(() => {
+      const x = tensor(normal([5, 3, 4, 2], 5)) as Tensor4D;
+      const kernel = tensor(normal([3, 4, 2, 6], 6)) as Tensor4D;
+      const given = options(2, 6);
+      const dense = (of: Tensor, k: Tensor, more: Partial<typeof given>) =>
+        norm.ops.analyticNormDense(tf.reshape(of, [5, 24]), tf.reshape(k, [24, 6]) as never, {
+          ...given,
+          ...more,
+        });
+      const conv = (of: Tensor, k: Tensor, more: Partial<typeof given>) =>
+        tf.reshape(
+          analyticNormConv2d(of as Tensor4D, k as Tensor4D, { ...given, ...more }),
+          [5, 6],
+        );
+      const want = conv(x, kernel, {});
+      expectClose('y', dense(x, kernel, {}), want, { absolute: 2e-6 });
+      const inputs = [x, kernel, ...Object.values(given)];
+      const dy = tensor(normal([5, 6], 7));
+      const gradients = (op: typeof conv) =>
+        tf.grads((of, k, inputMean, inputVariance, scale, bias) =>
+          op(of!, k!, { inputMean, inputVariance, scale, bias }),
+        )(inputs, dy);
+      const wanted = gradients(conv);
+      gradients(dense).forEach((gradient, i) => {
+        expectClose(`gradient ${i}`, gradient, wanted[i]!, { absolute: 1e-5 });
+      });
+    });
+  });
+
+  test('no samples', () => {
+    tf.tidy(() => {
+      const y = norm.ops.analyticNormDense(tf.zeros([0, 4]), tf.ones([4, 3]), options(2, 3));
+      expect(y.shape).toEqual([0, 3]);
+    });
+  });
+
+  test.each<[RegExp, () => unknown]>([
+    [
+      /x must have rank 2/,
+      () => norm.ops.analyticNormDense(tf.ones([1, 2, 2]) as never, [[1]], options(1, 1)),
+    ],
+    [
+      /kernel must have shape \[4, outputs\]/,
+      () => norm.ops.analyticNormDense(tf.ones([1, 4]), tf.ones([3, 2]), options(4, 2)),
+    ],
+    [
+      /inputMean must have a number of channels that divides 4/,
+      () => norm.ops.analyticNormDense(tf.ones([1, 4]), tf.ones([4, 2]), options(3, 2)),
+    ],
+    [
+      /scale must have shape \[2\]/,
+      () => norm.ops.analyticNormDense(tf.ones([1, 4]), tf.ones([4, 2]), options(4, 3)),
+    ],
+  ])('refuses: %s', (message, call) => {
+    tf.tidy(() => expect(() => void call()).toThrow(message));
+  });
+});
