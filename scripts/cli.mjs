@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// npx tfjs-cuda-norm setup | doctor | profile
+// npx tfjs-cuda-norm setup | build | doctor | profile
 import { Command } from 'commander';
 import { doctor } from './doctor/doctor.mjs';
 import { profile } from './profile/profile.mjs';
@@ -29,11 +29,11 @@ program
 program
   .command('build')
   .description('compile the native libraries here, in place of those that the package brings')
-  .option('--cuda', 'build the CUDA kernels, also where no NVIDIA driver is found')
-  .option('--no-cuda', 'build the host kernels only')
-  .action(async ({ cuda }) => {
-    const want = { true: 'yes', false: 'no' }[cuda] ?? 'auto';
-    const { problems } = await setup({ cuda: want, build: true });
+  .option('--cuda', 'the CUDA kernels, also where no NVIDIA driver is found')
+  .option('--cpu', 'the host kernels only')
+  .action(async ({ cuda, cpu }) => {
+    const kernels = cpu ? 'no' : cuda ? 'yes' : 'auto';
+    const { problems } = await setup({ cuda: kernels, build: true });
     process.exitCode = problems.length > 0 ? 1 : 0;
   });
 

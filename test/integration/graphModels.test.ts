@@ -208,6 +208,32 @@ test.each([
     /with constants/,
   ],
   [
+    'the spread around the mean of something else',
+    ((graph, x) => {
+      const mean = graph.mean(graph.add('Relu', [x]), [3]);
+      const variance = graph.mean(graph.add('SquaredDifference', [x, mean]), [3]);
+      return graph.add('Mul', [graph.add('Sub', [x, mean]), rsqrt(graph, variance)]);
+    }) as Build,
+    /not that of squared distances/,
+  ],
+  [
+    'a sum of x and its mean',
+    ((graph, x) => {
+      const { mean, variance } = graph.moments(x, [3]);
+      return graph.add('Mul', [graph.add('AddV2', [x, mean]), rsqrt(graph, variance)]);
+    }) as Build,
+    /with constants/,
+  ],
+  [
+    'a mean that is scaled by another factor than x',
+    ((graph, x) => {
+      const { mean, variance } = graph.moments(x, [3]);
+      const scaled = graph.add('Mul', [mean, graph.floats(values(6, 1))]);
+      return graph.add('Mul', [graph.add('Sub', [x, scaled]), rsqrt(graph, variance)]);
+    }) as Build,
+    /with constants/,
+  ],
+  [
     'a mean over other axes than the variance',
     ((graph, x) => {
       const distance = graph.add('SquaredDifference', [x, graph.mean(x, [2])]);
