@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { makeContext } from '../setup/context.mjs';
 import { run, tail } from '../setup/process.mjs';
 import { readJson } from '../setup/store.mjs';
+import { cudaLibraryFacts } from './cudaLibraries.mjs';
 import {
   compilerFacts,
   gpuFacts,
@@ -13,11 +14,11 @@ import {
   platformFacts,
   tensorflowFacts,
 } from './facts.mjs';
+import { judge } from './judge.mjs';
 import { printReport } from './report.mjs';
 
 // Of values of size about 1 to 10, in float32, in two different orders of summation.
 const TOLERANCE = 2e-4;
-const SETUP = 'run "npx tfjs-cuda-norm setup"';
 
 async function runSelfTest(context, env) {
   const script = fileURLToPath(new URL('./selftest.mjs', import.meta.url));
@@ -36,6 +37,9 @@ async function runSelfTest(context, env) {
   };
 }
 
+/** An error of tfjs-node without what it puts around our message. */
+const said = (message = '') => message.replace(/^Invalid TF_Status: \d+\s+Message: /, '');
+
 /** The largest difference of two results of one op, relative to the larger of 1 and the expected value. */
 export function largestError(found, expected) {
   let worst = 0;
@@ -44,7 +48,8 @@ export function largestError(found, expected) {
       return Number.POSITIVE_INFINITY;
     }
     for (const [j, value] of values.entries()) {
-      const error = Math.abs(found[i][j] - value) / Math.max(1, Math.abs(value));
+      const same = Object.is(found[i][j], value) || found[i][j] === value;
+      const error = same ? 0 : Math.abs(found[i][j] - value) / Math.max(1, Math.abs(value));
       // Written so that NaN is worst.
       worst = error <= worst ? worst : Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
     }
@@ -52,7 +57,10 @@ export function largestError(found, expected) {
   return worst;
 }
 
-/** Every op, native against composed: `{ device, backend, reason, ops: [{ name, ok, error, milliseconds, reason }] }`. */
+/**
+ * `{ device, backend, why, ops, raw }`: public ops, native against composed; and `raw`, every native op on TensorFlow's
+ * device against the host kernels. Both are lists of `{ name, ok, error, milliseconds, reason }`.
+ */
 export async function selfTest(context) {
   if (!existsSync(join(context.root, 'dist/index.js'))) {
     return {
@@ -80,61 +88,14 @@ export async function selfTest(context) {
       reason: reason ?? '',
     };
   });
-  return { ...native.device, nativeCalls: native.calls, ops };
-}
-
-/** What is wrong (`problems`) and what could be better (`advice`), each with what to do. */
-export function judge(facts) {
-  const problems = [];
-  const advice = [];
-  const { tfjsNode, libtensorflow, libraries, selfTest: test, gpu } = facts;
-  if (!tfjsNode.works) {
-    problems.push(
-      `tfjs-node does not load: ${tfjsNode.reason}. ${tfjsNode.path ? SETUP : '"npm install @tensorflow/tfjs-node"'}. Until then tensors live on tfjs's plain cpu backend; our ops use the host kernels there where the op library loads, else plain tfjs ops.`,
-    );
-  }
-  const used = libraries.candidates.filter(({ kind }) => kind !== 'emulated');
-  for (const { kind, path, loads, reason } of used) {
-    if (!loads && reason !== 'not built') {
-      problems.push(`the ${kind} library ${path} does not load: ${reason}. ${SETUP}.`);
-    }
-  }
-  if (used.every(({ reason }) => reason === 'not built')) {
-    problems.push(
-      `no op library in ${libraries.folder}. ${SETUP}; until then ops are composed of plain tfjs ops.`,
-    );
-  }
-  if (test.reason && test.ops.length === 0) {
-    problems.push(`the self-test did not run: ${test.reason}`);
-  }
-  for (const { name, ok, error, reason } of test.ops) {
-    if (!ok) {
-      problems.push(
-        `self-test of ${name}: ${reason || `differs from the composed op by ${error}`}`,
-      );
-    }
-  }
-  if (gpu.gpus.length > 0) {
-    const cuda = used.find(({ kind }) => kind === 'cuda');
-    if (libtensorflow.path && !libtensorflow.cuda) {
-      advice.push(
-        'there is a GPU, and TensorFlow is a CPU build: set LIBTENSORFLOW_DIR to the tensorflow folder of a Python environment with "tensorflow[and-cuda]" and run setup again',
-      );
-    }
-    if (!cuda?.loads) {
-      advice.push(
-        'there is a GPU, and the library with CUDA kernels is not in use: run "npx tfjs-cuda-norm setup --cuda"',
-      );
-    }
-    for (const device of cuda?.devices?.devices ?? []) {
-      if (!device.hasCode) {
-        problems.push(
-          `no code for ${device.name} (compute capability ${device.computeCapability}) in ${cuda.path}, which has ${cuda.architectures.join(', ')}. Set CUDAARCHS=${device.computeCapability.replace('.', '')} and ${SETUP}.`,
-        );
-      }
-    }
-  }
-  return { problems, advice };
+  const raw = Object.entries(native.raw).map(
+    ([name, { values, expected, error: reason, milliseconds }]) => {
+      const error = reason ? null : largestError(values, expected);
+      return { name, ok: !reason && error <= TOLERANCE, error, milliseconds, reason: said(reason) };
+    },
+  );
+  const { reason: why, ...device } = native.device;
+  return { ...device, why, nativeCalls: native.calls, ops, raw };
 }
 
 /** Collects everything; `json` prints it as one JSON object. Resolves to the exit code. */
@@ -156,7 +117,10 @@ export async function doctor({
     ...tensorflow,
     gpu: await gpuFacts(context),
     compiler: await compilerFacts(context),
-    libraries: await libraryFacts(context),
+    libraries: await libraryFacts(context, tensorflow.libtensorflow.version),
+    cudaLibraries: tensorflow.libtensorflow.cuda
+      ? await cudaLibraryFacts(context, tensorflow.libtensorflow)
+      : [],
     selfTest: await selfTest(context),
   };
   const report = { ...facts, ...judge(facts) };

@@ -10,6 +10,7 @@ import { driverFacts } from '../setup/driver.mjs';
 import { bindingPlace, probe } from '../setup/probe.mjs';
 import { run, tail } from '../setup/process.mjs';
 import { readJson } from '../setup/store.mjs';
+import { isStreamFor, STREAM_LIBRARY } from '../setup/stream.mjs';
 import { inspectLibrary, isCudaBuild } from '../setup/tensorflow.mjs';
 
 const firstLine = (path, pattern) => {
@@ -76,6 +77,8 @@ export async function tensorflowFacts(context) {
           path: library.main,
           linkedFrom: join(path, 'deps/lib'),
           cuda: isCudaBuild(realpathSync(library.framework)),
+          framework: library.framework,
+          nvidia: library.nvidia,
         }
       : { reason: `there is none in ${join(path, 'deps/lib')}` },
   };
@@ -123,8 +126,9 @@ process.stdout.write('loaded:' + JSON.stringify({
   version: description.version, architectures: description.architectures, ops: description.ops.length, devices: addon.devices() }));
 `;
 
-/** Every op library that could be used, each loaded in a child process: what it holds, or why it does not load. */
-export async function libraryFacts(context) {
+/** Every op library that could be used, each loaded in a child process: what it holds, or why it does not load.
+ * `version`: TensorFlow's, which the stream library must be of. */
+export async function libraryFacts(context, version) {
   const folder = libraryFolder(context.env, context.root);
   const addon = join(folder, 'tfjs_cuda_norm.node');
   const candidates = [];
@@ -148,11 +152,12 @@ export async function libraryFacts(context) {
       }
     }
   }
-  const stream = join(folder, 'libtfjs_cuda_norm_stream.so');
+  const stream = join(folder, STREAM_LIBRARY);
   return {
     folder,
     addon: existsSync(addon) ? addon : undefined,
     stream: existsSync(stream) ? stream : undefined,
+    streamFits: version !== undefined && isStreamFor(stream, version),
     candidates,
   };
 }

@@ -1,29 +1,21 @@
 // Child process of doctor: runs every op, forward and backward, on whatever device the package takes, and prints the
-// numbers. doctor runs it twice, native and composed, and compares.
+// numbers. doctor runs it twice, native and composed, and compares. Where our ops are registered with TensorFlow, every
+// native op runs on its device too, against the host kernels.
 //   node selftest.mjs PATH_OF_DIST_INDEX
+import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { numbers, runRawOps } from './rawOps.mjs';
 
 const { tf, norm } = await import(pathToFileURL(process.argv[2]));
+const { nativeLibrary } = createRequire(process.argv[2])('./native.js');
 
-/** The same numbers in every process. */
-function numbers(shape, seed) {
-  let state = seed;
-  const count = shape.reduce((product, size) => product * size, 1);
-  return tf.tensor(
-    Float32Array.from({ length: count }, () => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return state / 2 ** 31 - 1;
-    }),
-    shape,
-  );
-}
-
-const x = numbers([4, 6, 5, 8], 1);
-const dy = numbers([4, 6, 5, 8], 2);
-const gamma = numbers([8], 3);
-const beta = numbers([8], 4);
-const mean = numbers([8], 5);
-const variance = numbers([8], 6).abs().add(0.5);
+const random = (shape, seed) => tf.tensor(numbers(tf.util.sizeFromShape(shape), seed), shape);
+const x = random([4, 6, 5, 8], 1);
+const dy = random([4, 6, 5, 8], 2);
+const gamma = random([8], 3);
+const beta = random([8], 4);
+const mean = random([8], 5);
+const variance = random([8], 6).abs().add(0.5);
 const { ops } = norm;
 const OPS = {
   batchNorm: (x, gamma, beta) =>
@@ -49,6 +41,11 @@ for (const [name, op] of Object.entries(OPS)) {
     results[name] = { error: error.message };
   }
 }
+const raw = nativeLibrary?.registered ? runRawOps(tf, nativeLibrary) : {};
+const calls = norm.counters().opCalls;
 process.stdout.write(
-  `selftest:${JSON.stringify({ device: norm.device(), calls: norm.counters().opCalls, results })}\n`,
+  `selftest:${JSON.stringify({ device: norm.device(), calls, results, raw }, (_key, value) =>
+    // JSON has neither NaN nor infinities.
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
+  )}\n`,
 );

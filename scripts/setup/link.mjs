@@ -9,6 +9,7 @@
 // one rename of `current` changes all names at once. The journal says what there was, and exists only while it is needed.
 import {
   copyFileSync,
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -144,11 +145,42 @@ function leadThroughCurrent(tfjsNode, journal) {
   }
 }
 
+const setName = ({ main, framework, nvidia }) =>
+  `set-${hash(main, framework, nvidia ?? '', 'parts').slice(0, 12)}`;
+
+/** Whether tfjs-node uses this library now. */
+export function isInUse(tfjsNode, library) {
+  const current = entryAt(places(tfjsNode).current);
+  return current !== undefined && readlinkSync(places(tfjsNode).current) === setName(library);
+}
+
+/**
+ * The folder nvidia/ of a set, a link to each part. TensorFlow opens libcusolver by name from libtensorflow_framework, whose
+ * RUNPATH has the folders of all the libraries it opens but that one (2.21.0): so it lies beside libcusparse too, where it
+ * finds what it needs as in its own folder ($ORIGIN/../../cublas/lib).
+ */
+function linkParts(tfjsNode, nvidia, folder) {
+  mkdirSync(folder, { recursive: true });
+  const libraries = (part) => {
+    const path = join(nvidia, part, 'lib');
+    return existsSync(path) ? readdirSync(path).filter((file) => file.includes('.so')) : [];
+  };
+  for (const part of readdirSync(nvidia).filter((part) => part !== 'cusparse')) {
+    link(tfjsNode, join(nvidia, part), join(folder, part));
+  }
+  mkdirSync(join(folder, 'cusparse/lib'), { recursive: true });
+  for (const part of ['cusparse', 'cusolver']) {
+    for (const file of libraries(part)) {
+      link(tfjsNode, join(nvidia, part, 'lib', file), join(folder, 'cusparse/lib', file));
+    }
+  }
+}
+
 /** Makes the links to a library, not yet in use: `{ name, libraries }`, for `switchTo` and for who compiles against them. */
 export function prepareLinks(tfjsNode, library) {
   const journal = openJournal(tfjsNode);
   const { own } = places(tfjsNode);
-  const name = `set-${hash(library.main, library.framework, library.nvidia ?? '').slice(0, 12)}`;
+  const name = setName(library);
   const folder = join(own, name);
   mkdirSync(join(folder, 'lib'), { recursive: true });
   for (const file of MAIN) {
@@ -157,8 +189,11 @@ export function prepareLinks(tfjsNode, library) {
   for (const file of FRAMEWORK) {
     link(tfjsNode, library.framework, join(folder, 'lib', file));
   }
-  for (const part of ['include', 'nvidia'].filter((part) => library[part])) {
-    link(tfjsNode, library[part], join(folder, part));
+  if (library.include) {
+    link(tfjsNode, library.include, join(folder, 'include'));
+  }
+  if (library.nvidia) {
+    linkParts(tfjsNode, library.nvidia, join(folder, 'nvidia'));
   }
   leadThroughCurrent(tfjsNode, journal);
   return { name, libraries: join(folder, 'lib') };

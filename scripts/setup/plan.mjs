@@ -3,6 +3,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { findPackage, StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
 import { driverFacts, tooOld } from './driver.mjs';
+import { isInUse } from './link.mjs';
 import { megabytes } from './log.mjs';
 import { missingParts } from './nvidia.mjs';
 import { machine } from './pip.mjs';
@@ -83,8 +84,6 @@ function chooseBuild(driver, wanted, notes) {
   }
   return 'cuda';
 }
-
-const sameLibrary = (a, b) => a.main === b.main && (a.nvidia ?? '') === (b.nvidia ?? '');
 
 /** Where a build comes from: `{ library }` that is there, or `{ fetch }`, the packages to bring. */
 async function chooseSource(context, wanted, build, notes) {
@@ -170,7 +169,7 @@ export async function planTfjsNode(context, name, wanted = {}) {
   ) {
     return keep();
   }
-  if (present.works && source.library && sameLibrary(source.library, present.library)) {
+  if (present.works && source.library && isInUse(plan.path, source.library)) {
     return keep();
   }
   return { ...plan, action: 'link', build, ...source };

@@ -9,26 +9,38 @@ const util = require('node:util');
 util.isNullOrUndefined ??= (value) => value === null || value === undefined;
 util.isArray ??= Array.isArray;
 const tf = require(process.argv[1]);
+process.stdout.write('probe:' + JSON.stringify({
+  version: tf.backend().binding.TF_Version, gpu: tf.backend().isUsingGpuDevice, backend: tf.getBackend() }) + '\\n');
 const product = tf.matMul(tf.tensor2d([[1, 2], [3, 4]]), tf.tensor2d([[5], [6]])).arraySync();
 if (JSON.stringify(product) !== '[[17],[39]]') throw new Error('matMul gave ' + JSON.stringify(product));
-process.stdout.write('probe:' + JSON.stringify({
-  version: tf.backend().binding.TF_Version, gpu: tf.backend().isUsingGpuDevice, backend: tf.getBackend() }));
+process.stdout.write('computed');
 `;
 
-/** Loads tfjs-node in a child process and multiplies two matrices: `{ works, version, gpu, reason }`. */
+/**
+ * Loads tfjs-node in a child process and multiplies two matrices on its device: `{ works, version, gpu, reason }`. The
+ * version and the device are known as soon as it loads, also where it cannot multiply.
+ */
 export async function probe(context, tfjsNode) {
   const result = await run(process.execPath, ['-e', PROBE, tfjsNode], {
     env: { TF_CPP_MIN_LOG_LEVEL: '2', ...context.env },
     cwd: context.project,
   });
-  const facts = /probe:(\{.*\})/.exec(result.stdout)?.[1];
-  if (result.code === 0 && facts) {
-    return { works: true, ...JSON.parse(facts) };
+  const found = /probe:(\{.*\})/.exec(result.stdout)?.[1];
+  const facts = found ? JSON.parse(found) : {};
+  if (result.code === 0 && result.stdout.endsWith('computed')) {
+    return { works: true, ...facts };
   }
   const reason = result.signal
     ? `died of ${result.signal}`
     : (/^\w*Error: .*$/m.exec(result.output)?.[0] ?? tail(result.output, 3));
-  return { works: false, reason };
+  const where = facts.gpu ? 'GPU' : 'CPU';
+  return {
+    works: false,
+    ...facts,
+    reason: found
+      ? `it loads, and multiplying two matrices on its ${where} fails: ${reason}`
+      : reason,
+  };
 }
 
 /** Where tfjs-node's loader (node-pre-gyp) looks for its binding under this Node, and the N-API version of it. */

@@ -59,8 +59,8 @@ export function inspectLibrary(folder) {
 // A CUDA build names the CUDA libraries that it opens, and a Python wheel's has their folders in its RUNPATH.
 const CUDA_MARKS = ['nvidia/cudnn/lib', 'nvidia/cuda_runtime/lib', 'libcudart.so', 'libcudnn.so'];
 
-/** Whether a library file holds one of the marks of a CUDA build. */
-export function isCudaBuild(path) {
+/** Whether a file holds one of these texts. */
+export function holds(path, marks) {
   const chunk = Buffer.alloc(8 << 20);
   const overlap = 64;
   const file = openSync(path, 'r');
@@ -68,7 +68,7 @@ export function isCudaBuild(path) {
     for (let position = 0; ; ) {
       const length = readSync(file, chunk, 0, chunk.length, position);
       const bytes = chunk.subarray(0, length);
-      if (CUDA_MARKS.some((mark) => bytes.includes(mark))) {
+      if (marks.some((mark) => bytes.includes(mark))) {
         return true;
       }
       if (length < chunk.length) {
@@ -80,6 +80,8 @@ export function isCudaBuild(path) {
     closeSync(file);
   }
 }
+
+export const isCudaBuild = (path) => holds(path, CUDA_MARKS);
 
 export const buildOf = (library) => (isCudaBuild(library.framework) ? 'cuda' : 'cpu');
 

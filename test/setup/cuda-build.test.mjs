@@ -137,11 +137,15 @@ test('a Python environment that has it is linked, nothing is fetched or asked', 
   const { code, said } = await machine.setup();
   assert.equal(code, 0, said);
   assert.match(said, new RegExp(`from TensorFlow 1.0 of ${python}`));
-  assert.equal(realpathSync(join(machine.tfjsNode, 'deps/nvidia')), join(site, 'nvidia'));
+  assert.equal(
+    realpathSync(join(machine.tfjsNode, 'deps/nvidia/cudnn')),
+    join(site, 'nvidia/cudnn'),
+  );
   assert.deepEqual(downloads(machine), []);
   delete machine.context.env.VIRTUAL_ENV;
   const named = await machine.setup({ python: join(machine.folder, 'venv') });
   assert.equal(named.code, 0, named.said);
+  assert.doesNotMatch(named.said, /loads TensorFlow/, 'it is linked already');
 });
 
 for (const [title, has, why] of [

@@ -172,13 +172,25 @@ test('one build changes to another at once, and the CUDA libraries come and go w
   const { path, give } = prepared(machine, { own: true });
   give();
   assert.equal(fs.existsSync(join(path, 'deps/nvidia')), false);
-  write(join(machine.folder, 'site/nvidia/cudnn/lib/libcudnn.so.9'), '');
+  for (const file of [
+    'cudnn/lib/libcudnn.so.9',
+    'cusolver/lib/libcusolver.so.11',
+    'cusparse/lib/libcusparse.so.12',
+  ]) {
+    write(join(machine.folder, 'site/nvidia', file), file);
+  }
   const cuda = fakeLibrary(join(machine.folder, 'site/tensorflow'), 'cuda');
   const { name } = prepareLinks(path, cuda);
   assert.equal(loads(path), '1.0-new', 'prepared is not yet in use');
   const before = switchTo(path, name);
   assert.equal(loads(path), '1.0-cuda');
   assert.ok(fs.existsSync(join(path, 'deps/nvidia/cudnn/lib/libcudnn.so.9')));
+  // libtensorflow_framework's RUNPATH does not have cusolver's folder.
+  assert.deepEqual(fs.readdirSync(join(path, 'deps/nvidia/cusparse/lib')).sort(), [
+    'libcusolver.so.11',
+    'libcusparse.so.12',
+  ]);
+  assert.ok(fs.existsSync(join(path, 'deps/nvidia/cusparse/lib/../../cudnn/lib')));
   switchTo(path, before);
   assert.equal(loads(path), '1.0-new');
   assert.equal(fs.existsSync(join(path, 'deps/nvidia')), false);

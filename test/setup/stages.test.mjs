@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judge, largestError } from '../../scripts/doctor/doctor.mjs';
+import { largestError } from '../../scripts/doctor/doctor.mjs';
 import { counted, lastCounts, runStages } from '../../scripts/stages/run.mjs';
 
 async function outcome(stages, only) {
@@ -88,59 +88,4 @@ test('the self-test sees a wrong value, a missing one and NaN', () => {
   for (const found of [[[1]], [[1, Number.NaN]], []]) {
     assert.equal(largestError(found, [[1, 2]]), Number.POSITIVE_INFINITY);
   }
-});
-
-const FACTS = {
-  tfjsNode: { works: true, path: '/p' },
-  libtensorflow: { path: '/l', cuda: false },
-  gpu: { gpus: [] },
-  libraries: {
-    folder: '/b',
-    candidates: [
-      {
-        kind: 'cuda',
-        path: '/b/c',
-        loads: true,
-        reason: '',
-        architectures: ['sm_80'],
-        devices: { devices: [] },
-      },
-    ],
-  },
-  selfTest: { ops: [{ name: 'layerNorm', ok: true, error: 0, reason: '' }] },
-};
-
-test('doctor finds nothing wrong with a healthy machine, and says what is wrong with others', () => {
-  assert.deepEqual(judge(FACTS), { problems: [], advice: [] });
-  const problems = (change) => judge({ ...FACTS, ...change }).problems.join('\n');
-  assert.match(
-    problems({ tfjsNode: { works: false, reason: 'no libtensorflow', path: '/p' } }),
-    /no libtensorflow.*tfjs-cuda-norm setup/,
-  );
-  assert.match(
-    problems({
-      libraries: {
-        folder: '/b',
-        candidates: [{ kind: 'host', loads: false, reason: 'not built' }],
-      },
-    }),
-    /no op library in \/b/,
-  );
-  assert.match(
-    problems({ selfTest: { ops: [{ name: 'rmsNorm', ok: false, error: 0.5, reason: '' }] } }),
-    /rmsNorm: differs.*0\.5/,
-  );
-  assert.match(problems({ selfTest: { ops: [], reason: 'died of SIGSEGV' } }), /SIGSEGV/);
-});
-
-test('doctor on a GPU machine: a CPU TensorFlow is advice, a GPU without code is a problem', () => {
-  const device = { name: 'Old', computeCapability: '7.0', hasCode: false };
-  const [cuda] = FACTS.libraries.candidates;
-  const { problems, advice } = judge({
-    ...FACTS,
-    gpu: { gpus: [device] },
-    libraries: { folder: '/b', candidates: [{ ...cuda, devices: { devices: [device] } }] },
-  });
-  assert.match(problems.join('\n'), /no code for Old.*CUDAARCHS=70/);
-  assert.match(advice.join('\n'), /TensorFlow is a CPU build/);
 });
