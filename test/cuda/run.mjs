@@ -58,6 +58,10 @@ const ON_THE_CPU = {
   device: 'host',
   reason: 'TensorFlow has no GPU device: its CPU device runs the host kernels',
 };
+// An empty file in its place, so that a machine's own driver is not found.
+const noDriver = standInWithout(root, folder, 'libcuda.so.1');
+writeFileSync(join(noDriver, 'libcuda.so.1'), '');
+const noCudnn = standInWithout(root, folder, 'libcudnn.so.9');
 const emulated = { TFJS_CUDA_NORM_DEVICE: 'emulated' };
 const cuda = (libraries) => ({
   TFJS_CUDA_NORM_DEVICE: 'cuda',
@@ -81,9 +85,9 @@ const processes = [
     ...cuda(foreign),
     REFUSAL: `was built for TensorFlow ${PRETENDED}, this process runs TensorFlow 2\\.21\\.0`,
   }),
-  state('no driver', ON_THE_CPU, {}, []),
+  state('no driver', ON_THE_CPU, {}, [noDriver]),
   state('no device', ON_THE_CPU, { TFJS_CUDA_NORM_STAND_IN_DEVICES: '0' }),
-  state('no cuDNN', ON_THE_CPU, {}, [standInWithout(root, folder, 'libcudnn.so.9')]),
+  state('no cuDNN', ON_THE_CPU, {}, [noCudnn]),
   state(
     'a driver too old for our kernels',
     {
@@ -98,19 +102,26 @@ const processes = [
   await makePythonTests(context, library),
 ];
 
-async function runProcess({ name, command, args, env }) {
+/** Runs a part and says what it counted. */
+async function timed(name, part) {
   const started = Date.now();
-  const { code, signal, output } = await run(command, args, { cwd: root, env });
-  const counts = lastCounts(output) ?? { passed: 0, failed: 1 };
-  // A process that ends badly after it counted has failed too.
-  const failed = code === 0 ? counts.failed : Math.max(1, counts.failed);
+  const { passed, failed } = await part();
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
-  console.log(`${name}: ${counts.passed} passed, ${failed} failed in ${seconds} s`);
-  if (failed > 0) {
-    console.log(`${output}\nit ended with ${signal ?? code}`);
-  }
-  return { passed: counts.passed, failed };
+  console.log(`${name}: ${passed} passed, ${failed} failed in ${seconds} s`);
+  return { passed, failed };
 }
+
+const runProcess = ({ name, command, args, env }) =>
+  timed(name, async () => {
+    const { code, signal, output } = await run(command, args, { cwd: root, env });
+    const counts = lastCounts(output) ?? { passed: 0, failed: 1 };
+    // A process that ends badly after it counted has failed too.
+    const failed = code === 0 ? counts.failed : Math.max(1, counts.failed);
+    if (failed > 0) {
+      console.log(`${output}\n${name} ended with ${signal ?? code}`);
+    }
+    return { passed: counts.passed, failed };
+  });
 
 const asked = processes.filter(
   ({ name }) => process.argv.length === 2 || process.argv.includes(name),
