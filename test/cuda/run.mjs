@@ -99,6 +99,12 @@ const processes = [
     },
     { TFJS_CUDA_NORM_STAND_IN_VERSION: '12080' },
   ),
+  {
+    name: 'libraries linked, and doctor',
+    command: process.execPath,
+    args: [join(root, 'test/cuda/linked.mjs'), complete],
+    env: context.env,
+  },
   await makePythonTests(context, library),
 ];
 
