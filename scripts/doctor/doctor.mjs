@@ -20,12 +20,16 @@ import { printReport } from './report.mjs';
 // Of values of size about 1 to 10, in float32, in two different orders of summation.
 const TOLERANCE = 2e-4;
 
-async function runSelfTest(context, env) {
+async function runSelfTest(context, tfjsNode, env) {
   const script = fileURLToPath(new URL('./selftest.mjs', import.meta.url));
-  const result = await run(process.execPath, [script, join(context.root, 'dist/index.js')], {
-    cwd: context.project,
-    env: { TF_CPP_MIN_LOG_LEVEL: '2', ...context.env, ...env },
-  });
+  const result = await run(
+    process.execPath,
+    [script, join(context.root, 'dist/index.js'), ...(tfjsNode ? [tfjsNode] : [])],
+    {
+      cwd: context.project,
+      env: { TF_CPP_MIN_LOG_LEVEL: '2', ...context.env, ...env },
+    },
+  );
   const facts = /^selftest:(\{.*\})$/m.exec(result.stdout)?.[1];
   if (result.code === 0 && facts) {
     return JSON.parse(facts);
@@ -61,7 +65,7 @@ export function largestError(found, expected) {
  * `{ device, backend, why, ops, raw }`: public ops, native against composed; and `raw`, every native op on TensorFlow's
  * device against the host kernels. Both are lists of `{ name, ok, error, milliseconds, reason }`.
  */
-export async function selfTest(context) {
+export async function selfTest(context, tfjsNode) {
   if (!existsSync(join(context.root, 'dist/index.js'))) {
     return {
       reason: `the package is not built (${join(context.root, 'dist')} is missing)`,
@@ -69,8 +73,8 @@ export async function selfTest(context) {
     };
   }
   const [native, composed] = [
-    await runSelfTest(context, {}),
-    await runSelfTest(context, { TFJS_CUDA_NORM_DEVICE: 'composed' }),
+    await runSelfTest(context, tfjsNode, {}),
+    await runSelfTest(context, tfjsNode, { TFJS_CUDA_NORM_DEVICE: 'composed' }),
   ];
   const broken = native.reason ?? composed.reason;
   if (broken) {
@@ -121,7 +125,7 @@ export async function doctor({
     cudaLibraries: tensorflow.libtensorflow.cuda
       ? await cudaLibraryFacts(context, tensorflow.libtensorflow)
       : [],
-    selfTest: await selfTest(context),
+    selfTest: await selfTest(context, tensorflow.tfjsNode.path),
   };
   const report = { ...facts, ...judge(facts) };
   write(json ? `${JSON.stringify(report, null, 2)}\n` : printReport(report));

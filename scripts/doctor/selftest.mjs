@@ -1,13 +1,26 @@
 // Child process of doctor: runs every op, forward and backward, on whatever device the package takes, and prints the
 // numbers. doctor runs it twice, native and composed, and compares. Where our ops are registered with TensorFlow, every
 // native op runs on its device too, against the host kernels.
-//   node selftest.mjs PATH_OF_DIST_INDEX
+//   node selftest.mjs PATH_OF_DIST_INDEX [PATH_OF_TFJS_NODE]
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import util from 'node:util';
 import { numbers, runRawOps } from './rawOps.mjs';
 
+const require = createRequire(process.argv[2]);
+// The package takes the tfjs-node that is loaded: the one that doctor looked at, which its own folder may not see.
+if (process.argv[3]) {
+  util.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  util.isArray ??= Array.isArray;
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  try {
+    require(process.argv[3]);
+  } catch {
+    // The package says why.
+  }
+}
 const { tf, norm } = await import(pathToFileURL(process.argv[2]));
-const { nativeLibrary } = createRequire(process.argv[2])('./native.js');
+const { nativeLibrary } = require('./native.js');
 
 const random = (shape, seed) => tf.tensor(numbers(tf.util.sizeFromShape(shape), seed), shape);
 const x = random([4, 6, 5, 8], 1);
