@@ -1,6 +1,8 @@
 /** Graph models as TensorFlow's converter writes them, a node for each line. */
 import type { GraphModel, io, Tensor } from '@tensorflow/tfjs';
-import { tf } from '../../src';
+import { norm, tf } from '../../src';
+import { normal } from './arrays';
+import { tensor } from './tensors';
 
 type Attributes = Record<string, object>;
 const FLOAT = { T: { type: 'DT_FLOAT' } };
@@ -83,3 +85,38 @@ export class GraphBuilder {
 /** What a graph computes for one input. */
 export const outputOf = (model: GraphModel, x: Tensor): Float32Array =>
   tf.tidy(() => Float32Array.from((model.predict(x) as Tensor).dataSync()));
+
+export type Build = (graph: GraphBuilder, x: string) => string;
+
+/** Parameters, about 1. */
+export const values = (size: number, seed: number): Float32Array =>
+  Float32Array.from(normal([size], seed, { mean: 1, deviation: 0.5 }).data);
+/** 1 / sqrt(variance + epsilon). */
+export const rsqrt = (graph: GraphBuilder, variance: string, epsilon = 1e-3) =>
+  graph.add('Rsqrt', [graph.add('AddV2', [variance, graph.scalar(epsilon)])]);
+/** A model of one input and what `build` makes of it, before and after useNativeOps. */
+export async function compared(shape: number[], build: Build) {
+  const graph = new GraphBuilder();
+  graph.add('Identity', [build(graph, graph.input([null, ...shape.slice(1)]))], {}, 'y');
+  const model = await graph.load(['y']);
+  const x = tensor(normal(shape, 8, { mean: 3, deviation: 2 }));
+  const want = outputOf(model, x);
+  const report = norm.useNativeOps(model);
+  norm.resetCounters();
+  const got = outputOf(model, x);
+  const { opCalls } = norm.counters();
+  return { model, x, want, report, got, opCalls };
+}
+/** A FusedBatchNormV3 node. */
+export const fused =
+  (training: boolean, layout = 'NHWC', channels = 6): Build =>
+  (graph, x) => {
+    const parameters = [1, 2, 3, 4].map((seed) =>
+      graph.floats(values(channels, seed).map((value) => 2 + value / 4)),
+    );
+    return graph.add('FusedBatchNormV3', [x, ...parameters], {
+      epsilon: { f: 0.01 },
+      is_training: { b: training },
+      data_format: { s: Buffer.from(layout).toString('base64') },
+    });
+  };
