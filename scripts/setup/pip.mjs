@@ -130,7 +130,7 @@ export async function downloadWheel(context, step, python, wanted, folder, extra
   // The caller holds a lock: what is found is of killed runs, whose pip may still write there.
   for (const entry of existsSync(folder) ? readdirSync(folder) : []) {
     if (entry.startsWith('.scratch')) {
-      rmSync(join(folder, entry), { recursive: true, force: true });
+      rmSync(join(folder, entry), { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     }
   }
   const scratch = join(folder, `.scratch-${process.pid}`);

@@ -55,7 +55,8 @@ export async function publishFolder(folder, fill) {
   const prefix = `.draft-${basename(folder)}-`;
   for (const entry of readdirSync(parent)) {
     if (entry.startsWith(prefix)) {
-      rmSync(join(parent, entry), { recursive: true, force: true });
+      // What unpacked for a killed run may still write there.
+      rmSync(join(parent, entry), { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     }
   }
   const draft = join(parent, `${prefix}${process.pid}`);

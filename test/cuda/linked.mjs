@@ -7,6 +7,7 @@ import { doctor } from '../../scripts/doctor/doctor.mjs';
 import { makeContext } from '../../scripts/setup/context.mjs';
 import { linkLibrary } from '../../scripts/setup/link.mjs';
 import { makeLog } from '../../scripts/setup/log.mjs';
+import { run } from '../../scripts/setup/process.mjs';
 import { makeRoad, roadEnvironment, standIn } from './road.mjs';
 
 const PARTS = {
@@ -90,6 +91,17 @@ await test('without cuFFT: which library, what to do, and that TensorFlow is on 
     /libcufft\.so\.11 \(TensorFlow's GPU device\) does not load.*setup --cuda/,
   );
   assert.match(report.selfTest.why, /TensorFlow has no GPU device.*this machine has a GPU/);
+});
+
+await test("a GPU beside the checkout's CPU build of TensorFlow is said once, with what to run", async () => {
+  const dist = join(context.root, 'dist/index.js');
+  const script = `const { norm } = require(${JSON.stringify(dist)}); norm.device(); norm.device();`;
+  const { code, output } = await run(process.execPath, ['-e', script], { cwd: context.root, env });
+  assert.equal(code, 0, output);
+  const said = output.match(
+    /this machine has a GPU \(Stand-in GPU 0\).*"npx tfjs-cuda-norm setup --cuda"/g,
+  );
+  assert.equal(said?.length, 1, output);
 });
 
 console.log(`${passed} passed, ${failed} failed`);
