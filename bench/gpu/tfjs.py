@@ -153,7 +153,7 @@ def markdown(results):
     lines += ["", f"Over {memory['steps']} steps: {memory['tensors']} tensors more, device memory {held} more.", ""]
     if not copies:
         lines += ["Copies are not counted: NVIDIA's driver does not tell a process of its copies; `nsys` shows them.", ""]
-    lines += [f"- {note}" for note in results["notes"]]
+    lines += [*(f"- {note}" for note in results["notes"]), ""]
     lines += ["| op | largest difference from the host |", "|---|---|"]
     for op in native["ops"]:
         shown = op.get("reason") or ("not a number" if op["error"] is None else f"{op['error']:.1e}")
