@@ -136,7 +136,8 @@ function judgeKernels({ tfjsNode, libtensorflow, libraries, selfTest }, cuda, gp
       );
     }
   }
-  if (cuda?.loads && libtensorflow.cuda && !libraries.streamFits) {
+  // Its version is known where tfjs-node loads.
+  if (cuda?.loads && libtensorflow.cuda && libtensorflow.version && !libraries.streamFits) {
     const what = libraries.stream ? `is not of TensorFlow ${libtensorflow.version}` : 'is missing';
     problems.push(
       `the library that hands our kernels TensorFlow's stream ${what}, so they refuse to run on its GPU: ${CUDA_SETUP}.`,

@@ -9,8 +9,9 @@ import { makeLog } from '../../scripts/setup/log.mjs';
 import { run } from '../../scripts/setup/process.mjs';
 import { ensureStream } from '../../scripts/setup/stream.mjs';
 import { lastCounts } from '../../scripts/stages/run.mjs';
+import { checkDoctor } from './doctor.mjs';
 import { makePythonTests } from './python.mjs';
-import { libraryFolder, makeRoad, roadEnvironment, standInWithout } from './road.mjs';
+import { libraryFolder, makeRoad, roadEnvironment, standIn, standInWithout } from './road.mjs';
 
 const context = makeContext({ log: makeLog() });
 const { root } = context;
@@ -136,6 +137,11 @@ const waiting = asked.filter(({ name }) => name === 'full').map(runProcess);
 const results = [];
 for (const each of asked.filter(({ name }) => name !== 'full')) {
   results.push(await runProcess(each));
+}
+if (process.argv.length === 2 || process.argv.includes('doctor')) {
+  const places = { folder, complete, lacking, foreign, noDriver, noCudnn, standIn: standIn(root) };
+  const environment = (libraries) => roadEnvironment(context, {}, libraries);
+  results.push(await timed('doctor', () => checkDoctor(context, places, environment)));
 }
 results.push(...(await Promise.all(waiting)));
 const sum = (key) => results.reduce((total, result) => total + result[key], 0);
