@@ -20,6 +20,7 @@
 #include "norms/generalized_hamming.h"
 #include "norms/row_norm.h"
 #include "norms/set_norm.h"
+#include "norms/stochastic_norm.h"
 #include "norms/weight_norm.h"
 #include "test/check.h"
 #include "test/reference.h"

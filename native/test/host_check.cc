@@ -10,6 +10,7 @@
 #include "test/host_fixup_cases.h"
 #include "test/host_hamming_cases.h"
 #include "test/host_product_cases.h"
+#include "test/host_stochastic_cases.h"
 #include "test/host_weight_cases.h"
 
 namespace tfjs_norm::test {
@@ -233,6 +234,7 @@ int main() {
     for (const EquiCase& c : AwkwardEqui(false)) CheckEqui(c);
     for (const FixupCase& c : AwkwardFixup(false)) CheckFixup(c);
     for (const HammingCase& c : AwkwardHamming(false)) CheckHamming(c);
+    for (const StochasticCase& c : AwkwardStochastic(false)) CheckStochastic(c);
     // Outputs that bypass the caches.
     CheckWeights({{{1100, 4096, 1}}});
     CheckClip({{{1100, 4096, 1}}, {0.01, 1e-3}});
