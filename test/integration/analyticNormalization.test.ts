@@ -1,21 +1,13 @@
-/** Analytic normalization of models: the moments along the chain, training, saving, and the layers that are refused. */
-import type {
-  LayersModel,
-  layers,
-  SymbolicTensor,
-  Tensor,
-  Tensor2D,
-  Tensor4D,
-} from '@tensorflow/tfjs';
+/** Analytic normalization of models: the moments along the chain, training, saving. */
+import type { LayersModel, SymbolicTensor, Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { norm, tf } from '../../src';
 import { normal } from '../support/arrays';
-import { asked } from '../support/askedDevice';
 import { expectClose, expectSameBits } from '../support/expectClose';
 import { saveAndLoad } from '../support/models';
 import { expectNoLeak, tensor } from '../support/tensors';
 
 const { analyticNormalization } = norm;
-const SHAPE = [8, 8, 3];
+const SHAPE = [7, 7, 3];
 const MOMENTS = { inputMean: [0.5, -1, 2], inputVariance: [1, 4, 0.25] };
 
 const seeded = (seed: number) => norm.initializers.heNormal({ seed });
@@ -145,7 +137,7 @@ test('is the ops one after the other, and so are the gradients of all weights', 
 test('kernels have no scale, in any layer: deep networks neither burst nor vanish', () => {
   tf.tidy(() => {
     const model = tf.sequential();
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < 7; i++) {
       model.add(
         conv(8, { padding: 'same', activation: 'relu', ...(i === 0 && { inputShape: SHAPE }) }),
       );
@@ -156,7 +148,7 @@ test('kernels have no scale, in any layer: deep networks neither burst nor vanis
     const x = images(3);
     const deviation = (of: LayersModel) =>
       Math.sqrt(tf.moments(tf.reshape(of.predict(x) as Tensor, [-1])).variance.dataSync()[0]!);
-    expect(deviation(model)).toBeGreaterThan(1e6);
+    expect(deviation(model)).toBeGreaterThan(1e5);
     const normalized = analyticNormalization(model, MOMENTS);
     // That of a rectified normal variable is 0.58.
     expect(deviation(normalized)).toBeGreaterThan(0.2);
@@ -184,7 +176,7 @@ test('trains, is saved and loaded, and goes on as it would have', async () => {
     const options = { epochs, batchSize: 8, shuffle: false, verbose: 0 as const };
     return (await of.fit(x, y, options)).history.loss as number[];
   };
-  const losses = await train(model, 12);
+  const losses = await train(model, 8);
   expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
   await saveAndLoad(model, async (loaded) => {
     expectSameBits('predictions', predict(loaded, x), predict(model, x));
@@ -202,117 +194,5 @@ test('leaves nothing behind', async () => {
     const normalized = analyticNormalization(model, { ...MOMENTS, initial: 'same' });
     predict(normalized, x);
     for (const one of [normalized, model, x]) one.dispose();
-  });
-});
-
-const first = (layer: layers.Layer, ...more: layers.Layer[]) =>
-  tf.sequential({ layers: [layer, ...more] });
-const start = (args: object = {}) => conv(4, { inputShape: SHAPE, name: 'start', ...args });
-const twice = () => {
-  const shared = conv(3, { padding: 'same', name: 'shared' });
-  const input = tf.input({ shape: SHAPE });
-  const output = shared.apply(shared.apply(input)) as SymbolicTensor;
-  return tf.model({ inputs: input, outputs: output });
-};
-const residual = () => {
-  const input = tf.input({ shape: SHAPE });
-  const branch = conv(3, { padding: 'same' }).apply(input) as SymbolicTensor;
-  const sum = tf.layers.add({ name: 'sum' }).apply([input, branch]) as SymbolicTensor;
-  return tf.model({ inputs: input, outputs: sum });
-};
-
-// The walk is the same on all devices.
-(asked === 'host' ? describe : describe.skip)('refuses by name', () => {
-  test.each<[string, () => LayersModel]>([
-    [
-      'pool (MaxPooling2D)',
-      () => first(start(), tf.layers.maxPooling2d({ poolSize: 2, name: 'pool' })),
-    ],
-    [
-      'norm (BatchNormalization)',
-      () => first(start(), tf.layers.batchNormalization({ name: 'norm' })),
-    ],
-    ['drop (Dropout)', () => first(start(), tf.layers.dropout({ rate: 0.5, name: 'drop' }))],
-    ['sum (Add)', residual],
-    ['shared (Conv2D) twice', twice],
-    [
-      "start (Conv2D) with activation 'tanh' before flat (Flatten)",
-      () => first(start({ activation: 'tanh' }), tf.layers.flatten({ name: 'flat' })),
-    ],
-    [
-      'sigmoid (Activation) before start (Conv2D)',
-      () =>
-        first(
-          tf.layers.activation({ activation: 'sigmoid', inputShape: SHAPE, name: 'sigmoid' }),
-          conv(4, { name: 'start' }),
-        ),
-    ],
-    [
-      'six (ReLU) with maxValue',
-      () => first(start(), tf.layers.reLU({ maxValue: 6, name: 'six' })),
-    ],
-    [
-      'late (ReLU) after average pooling',
-      () =>
-        first(
-          start(),
-          tf.layers.averagePooling2d({ poolSize: 2 }),
-          tf.layers.reLU({ name: 'late' }),
-        ),
-    ],
-    [
-      'early (ReLU) before all layers with kernels',
-      () => first(tf.layers.reLU({ inputShape: SHAPE, name: 'early' }), conv(4)),
-    ],
-    [
-      "pool (AveragePooling2D) with padding 'same'",
-      () =>
-        first(start(), tf.layers.averagePooling2d({ poolSize: 2, padding: 'same', name: 'pool' })),
-    ],
-    [
-      'gap (GlobalAveragePooling2D) of an input of unknown extent',
-      () =>
-        first(
-          start({ inputShape: [null, 8, 3] }),
-          tf.layers.globalAveragePooling2d({ name: 'gap' } as never),
-        ),
-    ],
-    ['start (Conv2D) with dilationRate', () => first(start({ dilationRate: 2 }))],
-    ['start (Conv2D) with channelsFirst', () => first(start({ dataFormat: 'channelsFirst' }))],
-    ['each (Dense) of rank 4', () => first(start(), dense(3, { name: 'each' }))],
-    ['none with a kernel', () => first(tf.layers.flatten({ inputShape: SHAPE }))],
-  ])('%s', (what, make) => {
-    const model = make();
-    const before = tf.memory().numTensors;
-    expect(() => analyticNormalization(model)).toThrow(
-      `analyticNormalization: model must be a chain of Conv2D and Dense with ReLU, Flatten and average pooling between them, all with channels last, got '${what}'`,
-    );
-    expect(tf.memory().numTensors).toBe(before);
-    model.dispose();
-  });
-
-  test.each<[RegExp, (model: LayersModel) => unknown]>([
-    [/model must be a tf.LayersModel/, () => analyticNormalization({} as never)],
-    [
-      /initial must be 'normalized' or 'same'/,
-      (model) => analyticNormalization(model, { initial: 'zero' as never }),
-    ],
-    [/mean is not an option/, (model) => analyticNormalization(model, { mean: 1 } as never)],
-    [
-      /^analyticNormalization: inputMean must be finite numbers/,
-      (model) => analyticNormalization(model, { inputMean: Number.NaN }),
-    ],
-    [
-      /inputVariance must be finite numbers of 0 or more/,
-      (model) => analyticNormalization(model, { inputVariance: [1, -1, 1] }),
-    ],
-    [
-      /inputVariance must be a number or 3 of them/,
-      (model) => analyticNormalization(model, { inputVariance: [1, 1] }),
-    ],
-  ])('%s', (message, call) => {
-    const model = first(start());
-    expect(() => call(model)).toThrow(message);
-    model.dispose();
   });
 });

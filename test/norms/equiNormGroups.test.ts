@@ -1,8 +1,24 @@
-/** The scaling groups that equi-normalization finds in models: which weights, that predictions stay, and what is refused. */
+/** The scaling groups that equi-normalization finds in models: which weights, and that predictions stay. */
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs';
 import { norm, tf } from '../../src';
 import { normal } from '../support/arrays';
 import { asked } from '../support/askedDevice';
+import {
+  add,
+  apply,
+  batchNorm,
+  block,
+  conv,
+  dense,
+  end,
+  functional,
+  type GroupSizes,
+  IMAGE,
+  relu,
+  sequential,
+  shake,
+  sizes,
+} from '../support/equiModels';
 import { expectClose } from '../support/expectClose';
 import { tensor } from '../support/tensors';
 
@@ -10,41 +26,6 @@ import { tensor } from '../support/tensors';
 const describeOnce = asked === 'host' ? describe : describe.skip;
 
 const { layers } = tf;
-const conv = (filters: number, more = {}) =>
-  layers.conv2d({ filters, kernelSize: 3, padding: 'same', activation: 'relu', ...more });
-const dense = (units: number, more = {}) => layers.dense({ units, activation: 'relu', ...more });
-const batchNorm = () => layers.batchNormalization({});
-const relu = () => layers.reLU();
-const IMAGE = [6, 6, 3];
-
-const sequential = (...list: unknown[]) => tf.sequential({ layers: list as never });
-
-function functional(build: (x: SymbolicTensor) => SymbolicTensor, shape = IMAGE): LayersModel {
-  const x = tf.input({ shape });
-  return tf.model({ inputs: x, outputs: build(x) });
-}
-
-const apply = (x: SymbolicTensor, ...list: { apply(x: never): unknown }[]) =>
-  list.reduce((y, layer) => layer.apply(y as never) as SymbolicTensor, x);
-const add = (...of: SymbolicTensor[]) => layers.add().apply(of) as SymbolicTensor;
-
-/** Weights of all sizes, biases that are not 0, positive variances. */
-function shake(model: LayersModel): void {
-  tf.tidy(() => {
-    model.weights.forEach((weight, i) => {
-      const values = tensor(normal(weight.shape as number[], i + 1));
-      const positive = weight.originalName.endsWith('variance');
-      const scale = positive ? 1 : 2 ** ((i % 5) - 2);
-      weight.write(tf.mul(positive ? tf.add(tf.square(values), 0.5) : values, scale));
-    });
-  });
-}
-
-interface Checked {
-  model: LayersModel;
-  /** Of each group: the number of units, weights that produce them, biases, and weights that consume them. */
-  groups: [units: number, producers: number, biases: number, consumers: number][];
-}
 
 function checkKept(model: LayersModel, options: object = {}, kept = true): void {
   shake(model);
@@ -64,28 +45,7 @@ function checkKept(model: LayersModel, options: object = {}, kept = true): void 
   tf.dispose(x);
 }
 
-const sizes = (model: LayersModel, options = {}): Checked['groups'] =>
-  norm
-    .buildScalingGroups(model, options)
-    .map(({ units, producers, biases, consumers }) => [
-      units,
-      producers.length,
-      biases!.length,
-      consumers.length,
-    ]);
-
-/** A residual block: two convolutions, and a third one as shortcut where the channels change. */
-function block(x: SymbolicTensor, filters: number, project: boolean): SymbolicTensor {
-  const branch = apply(x, conv(filters), conv(filters, { activation: 'linear' }));
-  const shortcut = project
-    ? apply(x, layers.conv2d({ filters, kernelSize: 1, useBias: false }))
-    : x;
-  return apply(add(branch, shortcut), relu());
-}
-
-const end = () => [layers.globalAveragePooling2d({}), dense(4, { activation: 'softmax' })];
-
-const KEPT: [string, () => LayersModel, Checked['groups']][] = [
+const KEPT: [string, () => LayersModel, GroupSizes][] = [
   [
     'a perceptron with another activation after its last weights',
     () =>
@@ -326,105 +286,5 @@ describeOnce('groups', () => {
     expectClose('last', model.layers.at(-1)!.getWeights()[0]!, before, { absolute: 0 });
     equi.dispose();
     model.dispose();
-  });
-});
-
-describeOnce('refuses', () => {
-  const hidden = (...middle: unknown[]) =>
-    sequential(dense(6, { inputShape: [5], name: 'first' }), ...middle, dense(3), dense(2));
-  const named = (text: string) => new RegExp(`homogeneous between its weights, got '${text}`);
-
-  test.each<[string, () => unknown, RegExp]>([
-    [
-      'tanh between layers',
-      () => hidden(dense(4, { activation: 'tanh', name: 'curved' })),
-      named(`curved \\(Dense\\) with activation 'tanh' before dense`),
-    ],
-    ['ELU', () => hidden(layers.elu({ name: 'bent' })), named('bent \\(ELU\\) before dense')],
-    [
-      'ReLU with a maximum',
-      () => hidden(layers.reLU({ maxValue: 6, name: 'six' })),
-      named('six \\(ReLU\\) with maxValue before'),
-    ],
-    [
-      'SELU',
-      () => hidden(norm.layers.selu({ name: 'self' })),
-      named('self \\(Selu\\) before dense'),
-    ],
-    [
-      'a recurrent layer',
-      () => hidden(layers.repeatVector({ n: 3 }), layers.lstm({ units: 4, name: 'memory' })),
-      named('memory \\(LSTM\\) before dense'),
-    ],
-    [
-      'a gate',
-      () =>
-        functional(
-          (x) => {
-            const gate = apply(x, dense(4));
-            const y = layers.multiply({ name: 'gate' }).apply([gate, apply(x, dense(4))]);
-            return apply(y as SymbolicTensor, dense(3));
-          },
-          [5],
-        ),
-      named('gate \\(Multiply\\) before dense'),
-    ],
-    [
-      'batch norm over another axis',
-      () =>
-        sequential(
-          conv(4, { inputShape: IMAGE }),
-          layers.batchNormalization({ axis: 1, name: 'rows' }),
-          conv(3),
-          ...end(),
-        ),
-      named('rows \\(BatchNormalization\\) before conv2d'),
-    ],
-    [
-      'channels first',
-      () =>
-        sequential(
-          layers.conv2d({
-            inputShape: [3, 6, 6],
-            filters: 3,
-            kernelSize: 1,
-            dataFormat: 'channelsFirst',
-            name: 'sideways',
-          }),
-          layers.flatten(),
-          dense(2),
-        ),
-      /must have its channels last, got 'sideways \(Conv2D\) with channelsFirst'/,
-    ],
-    ['a model that is not built', () => tf.sequential(), /model must be built/],
-    [
-      'a model with one layer',
-      () => sequential(dense(3, { inputShape: [2] })),
-      /model must have hidden units between layers with weights/,
-    ],
-    [
-      'a model without weights',
-      () => sequential(layers.flatten({ inputShape: IMAGE })),
-      /model must have hidden units/,
-    ],
-    ['what is no model', () => ({ layers: [] }), /model must be a tf.LayersModel/],
-  ])('%s', (_, build, message) => {
-    const model = build() as LayersModel;
-    expect(() => norm.buildScalingGroups(model)).toThrow(message);
-    expect(() => new norm.EquiNormalization(model)).toThrow(message);
-  });
-
-  test('an unknown treatment of batch norm', () => {
-    const model = sequential(dense(3, { inputShape: [2] }), dense(2));
-    expect(() => norm.buildScalingGroups(model, { batchNorm: 'fold' as never })).toThrow(
-      /batchNorm must be 'absorb' or 'ignore', got 'fold'/,
-    );
-  });
-
-  test('the optimizers whose buffers are of no known scale', () => {
-    const model = sequential(dense(3, { inputShape: [2] }), dense(2));
-    model.compile({ optimizer: 'rmsprop', loss: 'meanSquaredError' });
-    expect(() => new norm.EquiNormalization(model)).toThrow(/optimizer must be one of .*RMSProp/);
-    expect(new norm.EquiNormalization(model, { optimizer: null }).step()).toBe(true);
   });
 });
