@@ -1,5 +1,6 @@
 /** Lets the normalizers of a graph model, which `tf.loadGraphModel` gives, run as native ops. */
 import type { GraphModel, Tensor } from '@tensorflow/tfjs-node';
+import { messageOf } from '../core/report';
 import { warn } from '../core/warn';
 import { tf } from '../tensorflow';
 import {
@@ -186,24 +187,33 @@ export function useNativeGraph<M extends GraphModel>(model: M): NativeGraphRepor
   }
   const report: NativeGraphReport<M> = { model, replaced: [], kept: [] };
   const constants = new Constants(executor);
-  const apply = (found: Found[]) => {
-    for (const { node, ...what } of found) {
-      if ('reason' in what) {
-        report.kept.push({ name: node.name, op: node.op, reason: what.reason });
-        continue;
-      }
-      const entry = replace(executor, constants, node, what.pattern);
-      if (entry) report.replaced.push(entry);
+  const keep = ({ name, op }: GraphNode, reason: string) => report.kept.push({ name, op, reason });
+  // Constants that tfjs cannot compute must not keep a model from being loaded.
+  const guarded = (node: GraphNode, work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      keep(node, messageOf(error));
     }
   };
+  const apply = ({ node, ...what }: Found) => {
+    if ('reason' in what) {
+      keep(node, what.reason);
+      return;
+    }
+    const entry = replace(executor, constants, node, what.pattern);
+    if (entry) report.replaced.push(entry);
+  };
+  const live = () => liveNodes(executor.graph);
   try {
-    const live = () => liveNodes(executor.graph);
     for (const node of live()) {
-      const fused = recognizeFused(node);
-      apply(fused ? [fused] : recognizeMoments(node, constants));
+      guarded(node, () => {
+        const fused = recognizeFused(node);
+        for (const found of fused ? [fused] : recognizeMoments(node, constants)) apply(found);
+      });
     }
     // Only what the replacements have left.
-    apply(recognizeAffine(live(), constants));
+    for (const found of recognizeAffine(live(), constants)) guarded(found.node, () => apply(found));
   } finally {
     constants.dispose();
     executor.compiledMap.clear();

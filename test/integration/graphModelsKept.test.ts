@@ -157,6 +157,20 @@ test('under register a loaded graph model is native by itself', async () => {
   x.dispose();
 });
 
+test('constants that tfjs cannot compute are no reason not to load a model', async () => {
+  const graph = new GraphBuilder();
+  const x = graph.input([null, 6]);
+  const { mean, variance } = graph.moments(x, [1]);
+  const wrong = graph.add('AddV2', [graph.floats(values(6, 1)), graph.floats(values(5, 1))]);
+  const factor = graph.add('Mul', [rsqrt(graph, variance), wrong]);
+  graph.add('Mul', [graph.add('Sub', [x, mean]), factor], {}, 'y');
+  const model = await graph.load(['y']);
+  const { replaced, kept } = norm.useNativeOps(model);
+  expect(replaced).toEqual([]);
+  expect(kept).toEqual([expect.objectContaining({ reason: expect.stringMatching(/shapes/) })]);
+  model.dispose();
+});
+
 test('a graph model that is not loaded is refused', () => {
   const model = new tf.GraphModel('file:///nowhere/model.json');
   expect(() => norm.useNativeOps(model)).toThrow(/useNativeOps: model must be loaded/);
