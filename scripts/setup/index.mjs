@@ -52,7 +52,11 @@ export async function setup(options = {}) {
   for (const name of TFJS_NODE) {
     plans.push(await attempt('tfjs-node', () => planTfjsNode(context, name, wanted)));
   }
-  // Before anything is changed.
+  // Before anything is changed: what was asked for by name and cannot be had ends it, and so does a no.
+  const asked = wanted.python || (wanted.build ?? 'auto') !== 'auto';
+  if (asked && problems.length > 0) {
+    return finish({});
+  }
   if (!(await attempt('tfjs-node', () => agree(context, plans, wanted)))) {
     return finish({});
   }
