@@ -67,6 +67,7 @@ class Tfjs:
         self.program, self.runtime, self.library, self.emulated = program, runtime, library, emulated
         self.libraries = program / "libraries"
         self.notes = []
+        self.search = [library.parent / "stand-in"] if emulated else [program / "cuda"]
         for needed in (program / "program.js", runtime / "bin/node", *(runtime / "lib" / name for name in TENSORFLOW)):
             if not needed.exists():
                 fix = ("make it with `node scripts/gpu-program.mjs` in a built checkout and bring the folder here"
@@ -90,19 +91,21 @@ class Tfjs:
             self.notes.append("over the stand-in driver TensorFlow's own kernels compute nothing: the times say nothing of a GPU")
             return
         for name, file in link_cuda(self.runtime, self.program / "cuda").items():
+            # They open others of their own beside themselves (cuDNN's parts, cuBLAS's cublasLt), which a link hides.
+            if file is not None and file.resolve().parent not in self.search:
+                self.search.append(file.resolve().parent)
             if file is None:
                 self.notes.append(f"{name} not found")
             elif file.name != name:
                 self.notes.append(f"{name} is {file.name} of another CUDA release")
 
     def environment(self, **extra):
-        search = [self.library.parent / "stand-in"] if self.emulated else [self.program / "cuda"]
         inherited = {k: v for k, v in os.environ.items() if k != "CUDA_VISIBLE_DEVICES" or not self.emulated}
         driver = {"GPU_CHECK_MODEL": "norms",
                   "GPU_CHECK_DRIVER": str(self.library.parent / "stand_in.node")} if self.emulated else {}
         return {**inherited, **driver, "TF_CPP_MIN_LOG_LEVEL": "3" if self.emulated else "1",
                 "TF_FORCE_GPU_ALLOW_GROWTH": "true", "TFJS_CUDA_NORM_LIBRARY_DIR": str(self.libraries),
-                "LD_LIBRARY_PATH": ":".join(map(str, [*search, self.runtime / "lib"])), **extra}
+                "LD_LIBRARY_PATH": ":".join(map(str, [*self.search, self.runtime / "lib"])), **extra}
 
     def run(self, device, parts, timeout=400):
         """What the program reports on a device of ours; raises with its last lines when it fails."""
