@@ -1,7 +1,6 @@
 // What `scripts/gpu-check --tensorflow` takes, made of this machine's Node and the CUDA build in the user cache.
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { makeProgram } from '../gpu-program.mjs';
 import { ensureCuda } from '../setup/cuda.mjs';
 import { ensureTensorflow } from '../setup/tensorflow.mjs';
 
@@ -9,6 +8,8 @@ import { ensureTensorflow } from '../setup/tensorflow.mjs';
 export async function gpuRuntime(context) {
   const { main, framework } = await ensureTensorflow(context, { build: 'cuda' });
   const { nvcc } = await ensureCuda(context, 'yes');
+  // It needs a package, and npm test begins where there are none yet.
+  const { makeProgram } = await import('../gpu-program.mjs');
   const program = await makeProgram(join(context.root, 'build/gpu-program'));
   const runtime = join(context.root, 'build/gpu-runtime');
   rmSync(runtime, { recursive: true, force: true });

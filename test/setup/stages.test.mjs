@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { largestError } from '../../scripts/doctor/doctor.mjs';
+import { packageRoot } from '../../scripts/setup/context.mjs';
 import { counted, lastCounts, runStages } from '../../scripts/stages/run.mjs';
 
 async function outcome(stages, only) {
@@ -88,4 +91,21 @@ test('the self-test sees a wrong value, a missing one and NaN', () => {
   for (const found of [[[1]], [[1, Number.NaN]], []]) {
     assert.equal(largestError(found, [[1, 2]]), Number.POSITIVE_INFINITY);
   }
+});
+
+test('what begins on a machine without packages imports none', () => {
+  const seen = new Set();
+  const walk = (file) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const source = readFileSync(file, 'utf8');
+    for (const [, name] of source.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)';/gms)) {
+      if (name.startsWith('node:')) continue;
+      assert.match(name, /^\./, `${file} imports ${name}`);
+      walk(resolve(dirname(file), name));
+    }
+  };
+  const scripts = ['test', 'start', 'build', 'bench', 'bench-training', 'example', 'format'];
+  for (const script of scripts) walk(join(packageRoot, 'scripts', `${script}.mjs`));
+  assert.ok(seen.size > 20);
 });
