@@ -46,8 +46,7 @@ constexpr int kMaxArrays = 8;
 struct Coefficients {
   Map map;
   const float* arrays[kMaxArrays];
-  float lower = 0;  // of kClamped
-  float upper = 0;
+  float lower = 0, upper = 0;  // of kClamped
 };
 constexpr int kMaxSums = 3;
 inline int SumCount(Map map) {
