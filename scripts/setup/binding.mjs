@@ -2,12 +2,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { requireCxx } from './compiler.mjs';
 import { StepProblem, WITHOUT_TENSORFLOW } from './context.mjs';
 import { seconds } from './log.mjs';
 import { STEP } from './plan.mjs';
 import { prebuilt } from './prebuilt.mjs';
 import { bindingPlace } from './probe.mjs';
-import { run, tail, which } from './process.mjs';
+import { run, tail } from './process.mjs';
 import { hash, publishFolder, readJson, withLock } from './store.mjs';
 
 // Its error messages name files; not by where they are on the machine that compiled it.
@@ -62,16 +63,12 @@ export async function compiledBinding(context, tfjsNode, library, libraries) {
 }
 
 async function compile(context, tfjsNode, { library, libraries }, napi, headers, draft) {
-  const compiler = [context.env.CXX, 'c++', 'g++', 'clang++']
-    .filter(Boolean)
-    .find((name) => which(name, context.env));
-  if (!compiler) {
-    throw new StepProblem(STEP, {
-      why: 'its binding must be compiled, and there is no C++ compiler (looked for CXX, c++, g++, clang++)',
-      fix: 'install one (Debian, Ubuntu: apt install build-essential), then run again',
-      works: "the composed ops on tfjs's plain cpu backend",
-    });
-  }
+  const compiler = requireCxx(
+    context,
+    STEP,
+    'its binding must be compiled',
+    "the composed ops on tfjs's plain cpu backend",
+  );
   if (!library.include) {
     throw new StepProblem(STEP, {
       why: `its binding must be compiled, and ${library.main} has no include/ folder with tensorflow/c/c_api.h beside it`,

@@ -11,6 +11,7 @@ import {
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { cxxNames } from './compiler.mjs';
 import { StepProblem } from './context.mjs';
 import { seconds } from './log.mjs';
 import { run, tail, which } from './process.mjs';
@@ -135,7 +136,7 @@ function requireTools(context) {
   const missing = [
     ['cmake', ['cmake']],
     ['make', ['make', 'gmake']],
-    ['a C++ compiler', [context.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean)],
+    ['a C++ compiler', cxxNames(context.env)],
   ].filter(([, programs]) => !programs.some((program) => which(program, context.env)));
   if (missing.length > 0) {
     throw new StepProblem(STEP, {

@@ -3,8 +3,9 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { contentKey } from './build.mjs';
+import { requireCxx } from './compiler.mjs';
 import { StepProblem } from './context.mjs';
-import { run, tail, which } from './process.mjs';
+import { run, tail } from './process.mjs';
 import { hash, publishFolder, withLock } from './store.mjs';
 
 const STEP = 'stream library';
@@ -58,16 +59,8 @@ async function compile(context, version, include, draft) {
       works: WORKS,
     });
   }
-  const compiler = [context.env.CXX, 'c++', 'g++', 'clang++']
-    .filter(Boolean)
-    .find((name) => which(name, context.env));
-  if (!compiler) {
-    throw new StepProblem(STEP, {
-      why: `it must be compiled for TensorFlow ${version}, and there is no C++ compiler (looked for CXX, c++, g++, clang++)`,
-      fix: 'install one (Debian, Ubuntu: apt install build-essential), then run again',
-      works: WORKS,
-    });
-  }
+  const what = `it must be compiled for TensorFlow ${version}`;
+  const compiler = requireCxx(context, STEP, what, WORKS);
   context.log.step(STEP, `compiling it for TensorFlow ${version} (about 10 s)`);
   const result = await run(
     compiler,

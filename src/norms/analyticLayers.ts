@@ -1,6 +1,7 @@
 /** Layers of networks whose moments are propagated: each takes a tensor with its moments and gives one with its own. */
 import type { Shape, serialization, Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-node';
 import { checkChoice, checkCount, checkPair } from '../core/checks';
+import { spanOf } from '../core/hamming';
 import { type Kwargs, type LayerVariable, NormalizationLayer } from '../core/layer';
 import {
   type ConstraintArgument,
@@ -247,9 +248,8 @@ export class AnalyticNormConv2D extends AnalyticLayer {
     const along = (axis: 0 | 1) => {
       const input = x[axis + 1] ?? null;
       if (input === null) return null;
-      const { kernelSize, strides, padding } = this;
-      const window = padding === 'same' ? 1 : kernelSize[axis];
-      return Math.max(0, Math.ceil((input - window + 1) / strides[axis]));
+      const [kernel, stride] = [this.kernelSize[axis], this.strides[axis]];
+      return spanOf({ input, kernel, stride, dilation: 1, padding: this.padding }).outputs;
     };
     return [x[0]!, along(0), along(1), this.filters];
   }

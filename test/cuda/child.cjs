@@ -3,6 +3,7 @@
 'use strict';
 require('../support/requireTypeScript.cjs');
 const { resolve } = require('node:path');
+const { runCounted } = require('../support/counted.cjs');
 
 const [tfjsNode, file] = process.argv.slice(2);
 process.argv.splice(1, 3, resolve(file));
@@ -11,22 +12,4 @@ globalThis.expect = require('expect').expect;
 // Loaded first, it is the one that the package takes.
 require(tfjsNode);
 
-let passed = 0;
-let failed = 0;
-
-/** Runs one test, in the order of the calls. */
-async function test(name, body) {
-  try {
-    await body();
-    passed++;
-  } catch (error) {
-    failed++;
-    console.log(`${name}: ${error.stack}`);
-  }
-}
-
-(async () => {
-  await require(resolve(file)).default(test);
-  console.log(`${passed} passed, ${failed} failed`);
-  process.exitCode = failed === 0 ? 0 : 1;
-})();
+runCounted((test) => require(resolve(file)).default(test));

@@ -114,6 +114,15 @@ for (const [title, options] of setups) {
     assert.equal(restore(path), false);
   });
 
+  const expectOldOrNew = (path, was, where) => {
+    const now = loads(path);
+    // What did not load before may say so with other words.
+    assert.ok(
+      now === '1.0-new' || (options.own ? now === was : /ENOENT/.test(now)),
+      `${where}: ${now}`,
+    );
+  };
+
   test(`tfjs-node ${title}: killed before any step of linking it loads the old or the new; then it goes on, or back`, (t) => {
     const machine = makeMachine(t);
     let n = 0;
@@ -123,12 +132,7 @@ for (const [title, options] of setups) {
         const before = treeOf(path);
         const was = loads(path);
         killed = killedAt(n, give);
-        const now = loads(path);
-        // What did not load before may say so with other words.
-        assert.ok(
-          now === '1.0-new' || (options.own ? now === was : /ENOENT/.test(now)),
-          `step ${n}: ${now}`,
-        );
+        expectOldOrNew(path, was, `step ${n}`);
         if (go === 'on') {
           give();
           assert.equal(loads(path), '1.0-new', `step ${n}`);
@@ -150,11 +154,7 @@ for (const [title, options] of setups) {
         const was = loads(path);
         give();
         killed = killedAt(n, () => restore(path));
-        const now = loads(path);
-        assert.ok(
-          now === '1.0-new' || (options.own ? now === was : /ENOENT/.test(now)),
-          `step ${n}: ${now}`,
-        );
+        expectOldOrNew(path, was, `step ${n}`);
         if (go === 'on') {
           give();
           assert.equal(loads(path), '1.0-new', `step ${n}`);
